@@ -1,0 +1,39 @@
+"""Dense prediction and video on vision foundation models.
+
+`import densevl` loads neither torch nor mmengine: the names below are imported when they are first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "load": "densevl.tasks.load",
+    "Segmentation": "densevl.core.structures",
+    "FeatureMap": "densevl.core.structures",
+    "TextBank": "densevl.core.structures",
+    "DensevlError": "densevl.core.errors",
+}
+_ROOMS = ("backbones", "extractors", "heads", "metrics", "ops", "refiners", "tasks", "text", "visualize", "vocab", "weights")
+
+__all__ = ["DensevlError", "FeatureMap", "Segmentation", "TextBank", "__version__", "load"]
+
+if TYPE_CHECKING:
+    from densevl.core.errors import DensevlError
+    from densevl.core.structures import FeatureMap, Segmentation, TextBank
+    from densevl.tasks.load import load
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    if name in _ROOMS:
+        return importlib.import_module(f"densevl.{name}")
+    raise AttributeError(f"module 'densevl' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, *_ROOMS])

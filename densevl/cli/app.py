@@ -1,0 +1,76 @@
+"""`densevl VERB ...`: collects the verbs, runs one, turns errors into one message and an exit code.
+
+A verb is a module with `HELP`, `add_arguments(parser)` and `run(args) -> int`. Ours are named below; other packages
+add theirs through the entry-point group `densevl.commands`. A verb imports what is heavy inside `run`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import logging
+import sys
+from collections.abc import Sequence
+from importlib.metadata import entry_points
+from types import ModuleType
+
+from densevl import __version__
+from densevl.core.errors import EXIT_INTERRUPTED, DensevlError
+
+VERBS = {
+    "demo": "densevl.cli.demo",
+    "segment": "densevl.cli.segment",
+    "eval": "densevl.cli.evaluate",
+    "check-classes": "densevl.cli.check_classes",
+    "models": "densevl.cli.models",
+    "doctor": "densevl.cli.doctor",
+}
+
+
+def collect_verbs() -> dict[str, ModuleType]:
+    """Every verb's module, ours first."""
+    verbs = {name: importlib.import_module(path) for name, path in VERBS.items()}
+    verbs.update({entry.name: entry.load() for entry in entry_points(group="densevl.commands")})
+    return verbs
+
+
+def make_parser(verbs: dict[str, ModuleType]) -> argparse.ArgumentParser:
+    """The whole parser: a sub-parser for each verb."""
+    parser = argparse.ArgumentParser(prog="densevl", description="Label every pixel with your own words.")
+    parser.add_argument("--version", action="version", version=f"densevl {__version__}")
+    subparsers = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for name, module in verbs.items():
+        sub = subparsers.add_parser(name, help=module.HELP, description=module.HELP)
+        module.add_arguments(sub)
+        sub.add_argument("--debug", action="store_true", help="show the traceback of an error")
+        sub.add_argument("-v", "--verbose", action="store_true", help="say more on stderr")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line.
+
+    Returns:
+        The exit code: 0 done, 1 bug, 2 flags, 3 data, 4 weights, 5 memory, 6 some inputs failed, 130 interrupted.
+    """
+    verbs = collect_verbs()
+    args = make_parser(verbs).parse_args(argv)
+    level = logging.INFO if args.verbose else logging.WARNING
+    logging.basicConfig(level=level, format="densevl: %(message)s", stream=sys.stderr)
+    try:
+        return int(verbs[args.verb].run(args))
+    except KeyboardInterrupt:
+        print("densevl: interrupted; what is written stays, the same command goes on", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        return EXIT_INTERRUPTED
+    except DensevlError as error:
+        if args.debug:
+            raise
+        print(f"densevl: {error}", file=sys.stderr)
+        return error.exit_code
+    except Exception as error:
+        if args.debug:
+            raise
+        print(f"densevl: bug: {type(error).__name__}: {error} (--debug shows where)", file=sys.stderr)
+        return DensevlError.exit_code

@@ -1,0 +1,1 @@
+"""Contracts: errors, structures, stages, config. Imports nothing of the other rooms."""

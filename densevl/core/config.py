@@ -1,0 +1,145 @@
+"""Configs: find one, read one (mmengine's Config), build what it says by dotted path.
+
+A config is a Python file with `_base_` inheritance. `dict(type="densevl.heads.CosineHead", logit_scale=100.0)` builds
+that class with those arguments, inner dicts first; lists are built item by item. `parts = dict(clip_model=dict(type=...))`
+are built first and shared: `"$clip_model"` stands for the object. There is no registry: a class's path is its name. A model's name is the name of its file: `maskclip-b16` is `configs/**/maskclip_b16.py`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from densevl.core.errors import ConfigError, DensevlError, UnknownNameError
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
+
+ALIASES = {"lite": "maskclip-lite"}
+
+
+def config_folder() -> Path:
+    """The folder of the configs we ship: inside the wheel, or beside the package in a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    inside = package / "configs"
+    return inside if inside.is_dir() else package.parent / "configs"
+
+
+def model_configs() -> dict[str, Path]:
+    """Every model we ship, by name."""
+    files = sorted(config_folder().glob("*/*/*.py"))
+    return {path.stem.replace("_", "-"): path for path in files if "_base_" not in path.parts}
+
+
+def find_config(name_or_path: str | Path) -> Path:
+    """The file of a model name or the file itself.
+
+    Raises:
+        UnknownNameError: neither a model of ours nor a file; names the nearest.
+    """
+    path = Path(name_or_path)
+    if path.suffix == ".py":
+        if path.is_file():
+            return path
+        raise ConfigError(f"no config file {path}: give the path of a .py config, or a model name (densevl models list)")
+    name = ALIASES.get(str(name_or_path), str(name_or_path))
+    models = model_configs()
+    if name not in models:
+        raise UnknownNameError("model", str(name_or_path), [*models, *ALIASES], "See `densevl models list`.")
+    return models[name]
+
+
+def read_config(name_or_path: str | Path) -> Config:
+    """Read a config with its bases.
+
+    Raises:
+        ConfigError: the file is no valid config.
+    """
+    from mmengine.config import Config
+
+    path = find_config(name_or_path)
+    try:
+        return Config.fromfile(str(path))
+    except Exception as error:  # a config is code: whatever it raises is the user's to see
+        raise ConfigError(f"{path} cannot be read as a config: {type(error).__name__}: {error}") from error
+
+
+def import_path(dotted: str) -> Any:
+    """The object at a dotted path such as `densevl.heads.CosineHead`.
+
+    Raises:
+        ConfigError: no such module or name; names the nearest.
+    """
+    module_name, _, attribute = dotted.rpartition(".")
+    if not module_name:
+        raise ConfigError(f"type='{dotted}' must be a dotted path such as 'densevl.heads.CosineHead'")
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not module_name.startswith(error.name):
+            raise
+        raise ConfigError(f"type='{dotted}': there is no module {module_name}") from error
+    if not hasattr(module, attribute):
+        near = difflib.get_close_matches(attribute, dir(module), n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(near)}?" if near else "see the module's __all__."
+        raise ConfigError(f"type='{dotted}': {module_name} has no '{attribute}'; {hint}")
+    return getattr(module, attribute)
+
+
+def build(node: Any, parts: Mapping[str, Any] | None = None) -> Any:
+    """Build a config node: dicts with `type` become objects, inner ones first; everything else is copied.
+
+    Args:
+        node: what to build.
+        parts: built objects; the string `$name` stands for one, so that two parts can share it.
+
+    Raises:
+        ConfigError: unknown type, unknown part, or arguments it does not take.
+    """
+    if isinstance(node, str) and node.startswith("$"):
+        if node[1:] not in (parts or {}):
+            raise ConfigError(f"'{node}' names no part; there are: {', '.join(parts or {}) or 'none'}")
+        return (parts or {})[node[1:]]
+    if isinstance(node, Mapping):
+        built = {key: build(value, parts) for key, value in node.items() if key != "type"}
+        return _construct(node["type"], built) if "type" in node else built
+    if isinstance(node, (list, tuple)):
+        return type(node)(build(value, parts) for value in node)
+    return node
+
+
+def build_model(config: Mapping[str, Any]) -> Any:
+    """Build `config.model` over its shared `config.parts`, which are built first, in order."""
+    if "model" not in config:
+        raise ConfigError("the config has no `model = dict(type=...)`")
+    parts: dict[str, Any] = {}
+    for name, node in config.get("parts", {}).items():
+        parts[name] = build(node, parts)
+    return build(config["model"], parts)
+
+
+def _construct(kind: Any, arguments: dict[str, Any]) -> Any:
+    target = import_path(kind) if isinstance(kind, str) else kind
+    try:
+        return target(**arguments)
+    except DensevlError:
+        raise
+    except TypeError as error:
+        name = kind if isinstance(kind, str) else kind.__name__
+        raise ConfigError(f"cannot build {name}({', '.join(arguments)}): {error}") from error
+
+
+def override(config: Config, assignments: Mapping[str, Any]) -> Config:
+    """Set dotted keys (`model.head.logit_scale=40`) and return the config.
+
+    Raises:
+        ConfigError: a key leads through something that is not a dict.
+    """
+    try:
+        config.merge_from_dict(dict(assignments))
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ConfigError(f"cannot set {', '.join(assignments)}: {error}") from error
+    return config

@@ -1,0 +1,135 @@
+"""The stair, read first: pixels -> tokens -> features -> scores -> labels, one Protocol a step.
+
+Every published method is a choice of these steps, written in a config. A part receives built parts, knows one shape
+at its door and calls no sibling; the task conducts.
+
+    pixels    [B, 3, H, W] float RGB in [0, 1]; each backbone normalises for itself
+    features  FeatureMap [B, D, h, w] (+ guide [B, G, h, w])
+    text      TextBank [Q, D], Q queries (synonyms) of K classes
+    scores    [B, K, h, w] at feature resolution, probabilities or logits
+    labels    [H, W] by the fused class map: ops/resize.py
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
+
+    from densevl.core.structures import FeatureMap, Segmentation, TextBank
+
+
+@runtime_checkable
+class TextEncoder(Protocol):
+    """The text tower of a backbone."""
+
+    weights_id: str  # names the weights: the key of vectors cached on disk
+    templates: str  # name of the template set the tower was measured with
+
+    def encode_text(self, prompts: Sequence[str]) -> Tensor:
+        """Prompts -> [n, Dt] unit vectors."""
+        ...
+
+    def match_space(self, vectors: Tensor) -> Tensor:
+        """[Q, Dt] unit vectors of names (mean over their templates) -> [Q, D] where image features live."""
+        ...
+
+
+@runtime_checkable
+class Extractor(Protocol):
+    """Pixels [B, 3, H, W] in [0, 1], H and W free -> FeatureMap [B, D, h, w] with h = ceil(H / stride).
+
+    Where H is no multiple of the stride the extractor pads at the bottom and right; nothing is stretched.
+    """
+
+    stride: int  # pixels a patch
+
+    def __call__(self, pixels: Tensor) -> FeatureMap: ...
+
+
+@runtime_checkable
+class FeatureRefiner(Protocol):
+    """FeatureMap -> FeatureMap on the same grid (affinity pooling)."""
+
+    def __call__(self, feature_map: FeatureMap) -> FeatureMap: ...
+
+
+@runtime_checkable
+class Head(Protocol):
+    """Features [..., D] x TextBank [Q, D] -> scores [..., K]; pixels, images and clips alike."""
+
+    def __call__(self, features: Tensor, bank: TextBank) -> Tensor: ...
+
+
+@runtime_checkable
+class ScoreRefiner(Protocol):
+    """Scores [B, K, h, w] and the pixels they came from [B, 3, H, W] -> scores [B, K, h', w']."""
+
+    def __call__(self, scores: Tensor, pixels: Tensor) -> Tensor: ...
+
+
+@runtime_checkable
+class Task(Protocol):
+    """What `densevl.load` returns: the conductor of one job."""
+
+    def predict(self, image: np.ndarray | str | Path, classes: Sequence[str]) -> Segmentation:
+        """One picture: uint8 RGB [H, W, 3] or a path."""
+        ...
+
+
+@runtime_checkable
+class Metric(Protocol):
+    """Counts over a data set: `update` per picture, `compute` at the end; counts of shards add up."""
+
+    def update(self, pred: np.ndarray, label: np.ndarray) -> None:
+        """Add one picture: two [H, W] integer maps."""
+        ...
+
+    def compute(self) -> Mapping[str, Any]:
+        """The figures so far."""
+        ...
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Where a run's inputs come from; `len` and `names` are known before anything is decoded."""
+
+    def __len__(self) -> int: ...
+
+    def names(self) -> Sequence[str]:
+        """The output name of every item: a relative path without suffix, unique."""
+        ...
+
+    def read(self, index: int) -> tuple[np.ndarray, str]:
+        """uint8 RGB [H, W, 3] and the sha256 of the bytes it was decoded from; raises PictureError."""
+        ...
+
+
+@runtime_checkable
+class Writer(Protocol):
+    """One kind of output. It only encodes; the run writes the bytes whole or not at all and journals them."""
+
+    kind: str  # the word after --save
+
+    def path(self, name: str) -> str:
+        """Where an item goes, relative to the output folder."""
+        ...
+
+    def encode(self, name: str, result: Segmentation, picture: np.ndarray) -> bytes:
+        """The file's bytes, the same for the same result: no time stamps."""
+        ...
+
+
+@runtime_checkable
+class TrainStep(Protocol):
+    """One optimisation step of a trainable method: batch -> named losses."""
+
+    def __call__(self, batch: Any) -> Mapping[str, Tensor]: ...
+
+    def parameter_groups(self) -> Iterable[Mapping[str, Any]]:
+        """What is trained, with the rates."""
+        ...
