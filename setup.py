@@ -32,7 +32,10 @@ setup(
     python_requires=">=3.10,<3.14",
     packages=[*find_packages(include=["densevl*", "video*"]), *CONFIG_FOLDERS],
     package_dir={"densevl.configs": "configs"},
-    package_data={"densevl": ["vocab/lists/*.txt", "vocab/lists/*.json", "visualize/*.html"], "densevl.configs": ["**/*.py"]},
+    package_data={
+        "densevl": ["vocab/lists/*.txt", "backbones/*.json", "visualize/*.html"],
+        "densevl.configs": ["**/*.py"],
+    },
     install_requires=[
         "torch>=2.4",
         "torchvision>=0.19",

@@ -17,7 +17,19 @@ _HOMES = {
     "TextBank": "densevl.core.structures",
     "DensevlError": "densevl.core.errors",
 }
-_ROOMS = ("backbones", "extractors", "heads", "metrics", "ops", "refiners", "tasks", "text", "visualize", "vocab", "weights")
+_ROOMS = (
+    "backbones",
+    "extractors",
+    "heads",
+    "metrics",
+    "ops",
+    "refiners",
+    "tasks",
+    "text",
+    "visualize",
+    "vocab",
+    "weights",
+)
 
 __all__ = ["DensevlError", "FeatureMap", "Segmentation", "TextBank", "__version__", "load"]
 

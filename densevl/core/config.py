@@ -1,8 +1,9 @@
 """Configs: find one, read one (mmengine's Config), build what it says by dotted path.
 
 A config is a Python file with `_base_` inheritance. `dict(type="densevl.heads.CosineHead", logit_scale=100.0)` builds
-that class with those arguments, inner dicts first; lists are built item by item. `parts = dict(clip_model=dict(type=...))`
-are built first and shared: `"$clip_model"` stands for the object. There is no registry: a class's path is its name. A model's name is the name of its file: `maskclip-b16` is `configs/**/maskclip_b16.py`.
+that class with those arguments, inner dicts first; lists are built item by item. What stands in
+`parts = dict(clip_model=dict(type=...))` is built first and shared: `"$clip_model"` stands for the object. There is no
+registry: a class's path is its name. A model's name is its file's: `maskclip-b16` is `configs/**/maskclip_b16.py`.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def find_config(name_or_path: str | Path) -> Path:
     if path.suffix == ".py":
         if path.is_file():
             return path
-        raise ConfigError(f"no config file {path}: give the path of a .py config, or a model name (densevl models list)")
+        raise ConfigError(f"no config file {path}: give a .py config, or a model name (densevl models list)")
     name = ALIASES.get(str(name_or_path), str(name_or_path))
     models = model_configs()
     if name not in models:

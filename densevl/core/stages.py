@@ -48,28 +48,36 @@ class Extractor(Protocol):
 
     stride: int  # pixels a patch
 
-    def __call__(self, pixels: Tensor) -> FeatureMap: ...
+    def __call__(self, pixels: Tensor) -> FeatureMap:
+        """Extract."""
+        ...
 
 
 @runtime_checkable
 class FeatureRefiner(Protocol):
     """FeatureMap -> FeatureMap on the same grid (affinity pooling)."""
 
-    def __call__(self, feature_map: FeatureMap) -> FeatureMap: ...
+    def __call__(self, feature_map: FeatureMap) -> FeatureMap:
+        """Refine."""
+        ...
 
 
 @runtime_checkable
 class Head(Protocol):
     """Features [..., D] x TextBank [Q, D] -> scores [..., K]; pixels, images and clips alike."""
 
-    def __call__(self, features: Tensor, bank: TextBank) -> Tensor: ...
+    def __call__(self, features: Tensor, bank: TextBank) -> Tensor:
+        """Score."""
+        ...
 
 
 @runtime_checkable
 class ScoreRefiner(Protocol):
     """Scores [B, K, h, w] and the pixels they came from [B, 3, H, W] -> scores [B, K, h', w']."""
 
-    def __call__(self, scores: Tensor, pixels: Tensor) -> Tensor: ...
+    def __call__(self, scores: Tensor, pixels: Tensor) -> Tensor:
+        """Refine."""
+        ...
 
 
 @runtime_checkable
@@ -128,7 +136,9 @@ class Writer(Protocol):
 class TrainStep(Protocol):
     """One optimisation step of a trainable method: batch -> named losses."""
 
-    def __call__(self, batch: Any) -> Mapping[str, Tensor]: ...
+    def __call__(self, batch: Any) -> Mapping[str, Tensor]:
+        """One step."""
+        ...
 
     def parameter_groups(self) -> Iterable[Mapping[str, Any]]:
         """What is trained, with the rates."""
