@@ -1,0 +1,177 @@
+"""`densevl segment SOURCE --classes ... --out DIR`: label pictures with your own words."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from densevl.core.errors import EXIT_DONE, EXIT_PARTIAL, UsageError
+
+if TYPE_CHECKING:
+    from densevl.tasks.folder_run import FolderRun, RunResult
+    from densevl.tasks.segmenter import Segmenter
+    from densevl.vocab import ClassList
+
+HELP = "label every pixel of pictures with your own words"
+KINDS = ("labels", "overlay", "scores", "confidence", "coco", "geojson")
+DEFAULT_KINDS = "labels,overlay,confidence"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags."""
+    parser.add_argument("source", metavar="SOURCE", help="picture, folder (recursive), glob, list file, or - for stdin")
+    parser.add_argument("--classes", required=True, help="'road; car, automobile; sky', a file, or a list (ade20k)")
+    parser.add_argument("--out", type=Path, help="output folder; the same command goes on where it stopped")
+    add_model_arguments(parser)
+    run = parser.add_argument_group("the run")
+    run.add_argument("--batch-size", default="auto", help="windows in one forward pass (auto)")
+    run.add_argument("--threshold", action="append", default=[], metavar="P or NAME=P", help="least probability")
+    run.add_argument("--save", default=DEFAULT_KINDS, help=f"any of {','.join(KINDS)} (default {DEFAULT_KINDS})")
+    run.add_argument("--on-error", choices=("skip", "stop"), default="skip", help="an unreadable picture (skip)")
+    run.add_argument("--dry-run", action="store_true", help="files, windows, memory and time; write nothing")
+    run.add_argument("--json", action="store_true", help="one JSON object on stdout at the end")
+
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags that choose and shape a model; `segment` and `demo` share them."""
+    model = parser.add_argument_group("the model")
+    model.add_argument("--model", default="auto", help="a name of `densevl models list`, a .py config, or auto")
+    model.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
+    model.add_argument("--precision", default="auto", choices=("auto", "fp32", "fp16", "bf16"))
+    model.add_argument("--weights", help="CLIP weights: a file, an open_clip tag, hf-hub:NAME")
+    model.add_argument("--quickgelu", action="store_true", help="the file holds OpenAI weights (QuickGELU)")
+    model.add_argument("--trust", action="store_true", help="load a TorchScript archive of unknown hash")
+    model.add_argument("--offline", action="store_true", help="never download")
+    model.add_argument("--short-side", type=int, help="pixels of the shorter side as the model sees it")
+    model.add_argument("--window", type=int, help="side of the sliding window in pixels; 0: the whole picture")
+    model.add_argument("--stride", type=int, help="step between windows in pixels (half a window)")
+    model.add_argument("--templates", help="a template set (imagenet80, plain, ...) or a file of them")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the verb; everything cheap is checked before the model is loaded."""
+    from densevl.data.folders import open_source
+    from densevl.vocab import parse_classes
+
+    kinds = parse_kinds(args.save)
+    classes = parse_classes(args.classes)
+    thresholds = parse_thresholds(args.threshold, classes)
+    batch_size = parse_batch_size(args.batch_size)
+    if args.out is None and not args.dry_run:
+        raise UsageError("--out DIR is missing: say where the labels should go (or --dry-run)")
+    source = open_source(args.source, exclude=args.out)
+
+    segmenter = load_segmenter(args)
+    from densevl.tasks.folder_run import FolderRun, RunOptions
+
+    options = RunOptions(
+        kinds=kinds,
+        thresholds=thresholds,
+        templates=args.templates,
+        on_error=args.on_error,
+        batch_size=batch_size,
+    )
+    folder_run = FolderRun(segmenter, source, classes, options=options)
+    if args.dry_run:
+        return show_plan(folder_run, as_json=args.json)
+    return finish(run_with_progress(folder_run, args.out), as_json=args.json)
+
+
+def load_segmenter(args: argparse.Namespace) -> Segmenter:
+    """The model that the flags ask for; says on stderr which one and what it cannot do."""
+    if args.offline:
+        os.environ["DENSEVL_OFFLINE"] = os.environ["HF_HUB_OFFLINE"] = "1"
+    from densevl.tasks.load import choose_model, load
+
+    name, reason = choose_model() if args.model == "auto" else (args.model, f"model {args.model}")
+    segmenter = load(name, args.device, precision=args.precision, **model_overrides(args))
+    limits = f". {segmenter.limits}" if segmenter.limits else ""
+    print(f"densevl: {reason}, on {segmenter.device}{limits}", file=sys.stderr)
+    return segmenter
+
+
+def model_overrides(args: argparse.Namespace) -> dict[str, Any]:
+    """Config keys that the flags set."""
+    overrides: dict[str, Any] = {}
+    for flag in ("short_side", "stride"):
+        if getattr(args, flag) is not None:
+            overrides[f"model.geometry.{flag}"] = getattr(args, flag)
+    if args.window is not None:
+        overrides["model.geometry.window"] = args.window or None
+        overrides.setdefault("model.geometry.stride", None)
+    if args.weights is not None:
+        overrides["parts.clip_model.pretrained"] = args.weights
+    if args.quickgelu:
+        overrides["parts.clip_model.quickgelu"] = True
+    if args.trust:
+        overrides["parts.clip_model.trust"] = True
+    return overrides
+
+
+def parse_kinds(text: str) -> tuple[str, ...]:
+    """The words of --save, in our order."""
+    words = {word.strip() for word in text.split(",") if word.strip()}
+    unknown = sorted(words - set(KINDS))
+    if unknown or not words:
+        raise UsageError(f"--save {text}: choose from {', '.join(KINDS)}" + (f"; not {unknown[0]}" if unknown else ""))
+    # the labels are what a run is for, and what the end of a run reads
+    return tuple(kind for kind in KINDS if kind in words or kind == "labels")
+
+
+def parse_thresholds(items: Sequence[str], classes: ClassList) -> dict[str, float]:
+    """`0.3` sets every class, `car=0.5` one; later ones win."""
+    thresholds: dict[str, float] = {}
+    for item in items:
+        name, _, number = item.rpartition("=")
+        try:
+            value = float(number)
+        except ValueError:
+            raise UsageError(f"--threshold {item}: expected a number in [0, 1], or NAME=number") from None
+        if not 0.0 <= value <= 1.0:
+            raise UsageError(f"--threshold {item}: a probability lies in [0, 1]")
+        if name and name not in classes.names:
+            raise UsageError(f"--threshold {item}: there is no class '{name}'; classes: {', '.join(classes.names)}")
+        thresholds.update({name: value} if name else dict.fromkeys(classes.names, value))
+    return thresholds
+
+
+def parse_batch_size(text: str) -> int | None:
+    """A number of windows, or None for auto."""
+    if text == "auto":
+        return None
+    if not text.isdigit() or int(text) < 1:
+        raise UsageError(f"--batch-size {text}: expected auto or a whole number of at least 1")
+    return int(text)
+
+
+def run_with_progress(folder_run: FolderRun, out: Path) -> RunResult:
+    """The run under a progress bar (rate and remaining time) on stderr."""
+    from tqdm import tqdm
+
+    with tqdm(total=len(folder_run.source), unit="picture", file=sys.stderr, dynamic_ncols=True) as bar:
+        return folder_run.run(out, progress=bar.update)
+
+
+def finish(result: RunResult, *, as_json: bool) -> int:
+    """Say what was done; 6 when inputs failed."""
+    if as_json:
+        print(json.dumps(result.as_dict(), ensure_ascii=False))
+    else:
+        print(result.sentence(), file=sys.stderr)
+    return EXIT_PARTIAL if result.failed else EXIT_DONE
+
+
+def show_plan(folder_run: FolderRun, *, as_json: bool) -> int:
+    """Print what a run would take; one picture is labelled to measure, nothing is written."""
+    plan = folder_run.plan()
+    if as_json:
+        print(json.dumps(plan))
+    else:
+        for key, value in plan.items():
+            print(f"{key.replace('_', ' '):>24}  {value}")
+    return EXIT_DONE

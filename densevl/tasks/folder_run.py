@@ -1,0 +1,154 @@
+"""A run of the segmenter over many pictures into one output folder that can be continued."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from densevl import __version__
+from densevl.core.errors import OutputError
+from densevl.core.files import sha256_bytes, write_atomic
+from densevl.core.structures import Segmentation
+from densevl.data.folders import PictureSource
+from densevl.engine.journal import Journal, Record
+from densevl.engine.pipeline import Failure, Pipeline, fixed_groups
+from densevl.engine.runtime import versions
+from densevl.tasks.run_documents import classes_document, failed_document, picture_row, report_rows, summary_document
+from densevl.tasks.segmenter import Segmenter, apply_threshold
+from densevl.visualize import WRITERS, coco_document, write_report
+from densevl.vocab import ClassList
+
+AUTO_BATCH_GPU = 8  # windows; on a CPU a batch gains nothing and costs memory
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What a user may say about a run.
+
+    Attributes:
+        kinds: outputs to write: labels, overlay, scores, confidence, coco, geojson.
+        thresholds: least probability by class name.
+        templates: a template set or file; None: the model's own.
+        on_error: skip an input that fails and list it, or stop.
+        batch_size: windows in one forward pass; None: 1 on a CPU, 8 on a GPU.
+    """
+
+    kinds: tuple[str, ...] = ("labels", "overlay", "confidence")
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    templates: str | None = None
+    on_error: Literal["skip", "stop"] = "skip"
+    batch_size: int | None = None
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What came out: counts, the failed inputs, and where the outputs are."""
+
+    out: Path
+    done: int
+    resumed: int
+    failed: tuple[Failure, ...]
+    seconds: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """For --json."""
+        failed = [{"name": failure.name, "reason": failure.reason} for failure in self.failed]
+        return {
+            "out": str(self.out),
+            "done": self.done,
+            "resumed": self.resumed,
+            "failed": failed,
+            "seconds": round(self.seconds, 3),
+        }
+
+    def sentence(self) -> str:
+        """For people."""
+        resumed = f" ({self.resumed} were done already)" if self.resumed else ""
+        text = f"densevl: {self.done + self.resumed} pictures labelled{resumed}; see {self.out / 'report.html'}"
+        if self.failed:
+            first = self.failed[0]
+            text += f"\ndensevl: {len(self.failed)} failed, the first: {first.reason}. List: {self.out / 'failed.csv'}"
+        return text
+
+
+class FolderRun:
+    """Everything a run needs, checked; `plan()` says what it would take, `run()` does it.
+
+    Args:
+        segmenter: the model on its device.
+        source: the pictures.
+        classes: the words.
+        options: see RunOptions.
+    """
+
+    def __init__(
+        self, segmenter: Segmenter, source: PictureSource, classes: ClassList, *, options: RunOptions
+    ) -> None:
+        self.segmenter, self.source, self.classes, self.options = segmenter, source, classes, options
+        on_gpu = segmenter.device.type != "cpu"
+        segmenter.window_batch = options.batch_size or (AUTO_BATCH_GPU if on_gpu else 1)
+        self._group_size = segmenter.window_batch if segmenter.geometry.window is None else 1
+        self.bank = segmenter.encode(classes, options.templates)
+
+    def plan(self) -> dict[str, Any]:
+        """Files, windows, and the time and peak memory measured on the first readable picture."""
+        from densevl.tasks.run_plan import measure
+
+        return measure(self)
+
+    def infer(self, pictures: list[np.ndarray]) -> list[Segmentation]:
+        """Label the pictures of one group."""
+        keep_scores = "scores" in self.options.kinds
+        results = self.segmenter.predict_batch(pictures, self.bank, keep_scores=keep_scores)
+        return [apply_threshold(result, self.classes, self.options.thresholds) for result in results]
+
+    def run(self, out: Path, *, progress: Callable[[int], object] = lambda count: None) -> RunResult:
+        """Label what is not labelled yet and write the documents of the run.
+
+        Args:
+            out: output folder, made if absent.
+            progress: called with the number of pictures just finished.
+
+        Raises:
+            OutputError: the folder cannot be written, or another run is writing it.
+        """
+        started = datetime.now(timezone.utc)
+        settings = self.settings()
+        with Journal(out / "journal.jsonl") as journal:
+            _write(out / "classes.json", classes_document(self.classes))
+            pipeline = Pipeline(
+                source=self.source,
+                infer=self.infer,
+                writers=[WRITERS[kind]() for kind in self.options.kinds if kind != "coco"],
+                journal=journal,
+                settings=sha256_bytes(json.dumps(settings, sort_keys=True).encode()),
+                row=lambda index, result: picture_row(result, self.source.paths[index]),
+                on_error=self.options.on_error,
+            )
+            count = pipeline.run(fixed_groups(len(self.source), self._group_size), progress)
+            self._write_documents(out, journal, count.failed, settings)
+        result = RunResult(out, count.done, count.resumed, count.failed, count.seconds)
+        self._write_run(out, settings, result, started)
+        return result
+
+    def settings(self) -> dict[str, Any]:
+        """All that decides the labels beside the pictures."""
+        segmenter = self.segmenter
+        return {
+            "densevl": __version__,
+            "model": segmenter.name,
+            "config": segmenter.config_text,
+            "weights": segmenter.text_encoder.weights_id,
+            "classes": [[name, *words] for name, words in zip(self.classes.names, self.classes.synonyms, strict=True)],
+            "templates": self.options.templates or segmenter.text_encoder.templates,
+            "thresholds": dict(self.options.thresholds),
+            "device": segmenter.device.type,
+            "precision": str(segmenter.dtype).removeprefix("torch."),
+        }

