@@ -1,0 +1,214 @@
+"""SOURCE of a run: a file, folder, glob, list file or `-` becomes a list of pictures with names for their outputs."""
+
+from __future__ import annotations
+
+import functools
+import glob
+import os
+import sys
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+
+from densevl.core.errors import SourceError
+from densevl.core.files import sha256_bytes
+from densevl.data.pictures import PICTURE_SUFFIXES, decode_picture, read_bytes, shown
+
+# What a run writes into its output folder: left out when the pictures lie in the same folder.
+WRITTEN_FOLDERS = ("labels", "overlay", "scores", "confidence", "geojson")
+
+
+@dataclass(frozen=True)
+class PictureSource:
+    """The pictures of a run (a core.stages.Source).
+
+    Attributes:
+        paths: where they are, sorted or in the order of the list.
+        output_names: relative posix paths without suffix, unique, free of `..`.
+    """
+
+    paths: tuple[Path, ...]
+    output_names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def names(self) -> Sequence[str]:
+        """The output name of every picture."""
+        return self.output_names
+
+    def read(self, index: int) -> tuple[np.ndarray, str]:
+        """Decode a picture: uint8 RGB [H, W, 3] and the sha256 of the file.
+
+        Raises:
+            PictureError: it cannot be read.
+        """
+        data = read_bytes(self.paths[index])
+        return decode_picture(data, shown(self.paths[index])), sha256_bytes(data)
+
+
+def open_source(text: str, *, stdin: TextIO | None = None, exclude: str | Path | None = None) -> PictureSource:
+    """Find the pictures that SOURCE means; nothing is decoded.
+
+    A folder is searched with its sub-folders, a glob may hold `**`; both leave hidden files out and take only
+    PICTURE_SUFFIXES. A `.txt` file or `-` (stdin) lists one path a line, `#` starts a comment line; a list and a file
+    are taken as they are, whatever the suffix.
+
+    Args:
+        text: the SOURCE argument.
+        stdin: where `-` is read from; sys.stdin if None.
+        exclude: the output folder; what lies in it is no input of a folder or glob.
+
+    Raises:
+        SourceError: absent, unreadable, without pictures, or two pictures that would become one output.
+    """
+    path = Path(text)
+    if text == "-":
+        paths, root = _from_list(stdin or sys.stdin, Path.cwd(), "the list on stdin")
+    elif text and os.path.isdir(text):
+        paths, root = _pictures_of(_walk(path, ()), path, exclude, f"the folder {shown(path)}"), path
+    elif os.path.isfile(text) and path.suffix.lower() == ".txt":
+        paths, root = _from_list_file(path)
+    elif os.path.isfile(text):
+        paths, root = [path], path.parent
+    elif glob.has_magic(text):
+        found = (Path(match) for match in glob.iglob(text, recursive=True) if os.path.isfile(match))
+        root = _fixed_part(text)
+        paths = _pictures_of(found, root, exclude, f"the pattern '{text}'")
+    else:
+        raise SourceError(
+            f"SOURCE '{text}' does not exist, or its folder may not be read: give a picture, a folder, a glob in quotes, "
+            "a .txt list of paths, or - to read paths from stdin"
+        )
+    names = [_name(file, root) for file in paths]
+    _refuse_clashes(paths, names, folds_case=exclude is not None and _folds_case(Path(exclude)))
+    return PictureSource(tuple(paths), tuple(names))
+
+
+def _walk(folder: Path, above: tuple[str, ...]) -> Iterator[Path]:
+    """Files below a folder without hidden ones; links to folders are followed unless they lead back up."""
+    here = os.path.realpath(folder)
+    if here in above:
+        return
+    try:
+        entries = list(os.scandir(folder))
+    except OSError as error:
+        raise SourceError(
+            f"the folder {shown(folder)} cannot be read ({error.strerror}): change its rights, or name the pictures"
+        ) from error
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir():
+            yield from _walk(Path(entry.path), (*above, here))
+        elif entry.is_file():
+            yield Path(entry.path)
+
+
+def _pictures_of(files: Iterator[Path], root: Path, exclude: str | Path | None, place: str) -> list[Path]:
+    """The files with a picture's suffix, sorted, without those an earlier run wrote."""
+    written = _is_written(root, exclude)
+    pictures: set[Path] = set()  # a glob with two ** finds a file twice
+    others, left_out = Counter[str](), 0
+    for file in files:
+        if file.suffix.lower() not in PICTURE_SUFFIXES:
+            others[file.suffix.lower() or "no suffix"] += 1
+        elif written(file):
+            left_out += 1
+        else:
+            pictures.add(file)
+    if not pictures:
+        raise SourceError(_no_pictures(place, others, left_out))
+    return sorted(pictures, key=Path.as_posix)
+
+
+def _is_written(root: Path, exclude: str | Path | None) -> Callable[[Path], bool]:
+    """Whether a file lies in the output folder; where the root itself lies in it, in one of its known sub-folders."""
+    if exclude is None:
+        return lambda file: False
+    out, real_root = Path(os.path.realpath(exclude)), Path(os.path.realpath(root))
+    folders = [f for f in (out, *(out / name for name in WRITTEN_FOLDERS)) if not real_root.is_relative_to(f)]
+
+    @functools.cache
+    def holds_outputs(folder: Path) -> bool:
+        return any(Path(os.path.realpath(folder)).is_relative_to(other) for other in folders)
+
+    return lambda file: holds_outputs(file.parent)
+
+
+def _no_pictures(place: str, others: Counter[str], left_out: int) -> str:
+    seen = ", ".join(f"{count} {suffix}" for suffix, count in others.most_common(8)) or "no files"
+    more = f" and {left_out} pictures that an earlier run wrote" if left_out else ""
+    return (
+        f"no pictures in {place}: found {seen}{more}; looked for {' '.join(PICTURE_SUFFIXES)}. Convert the files, or "
+        "list their paths in a .txt file, which is taken as it is"
+    )
+
+
+def _from_list_file(path: Path) -> tuple[list[Path], Path]:
+    try:
+        with path.open(encoding="utf-8-sig") as stream:
+            return _from_list(stream, path.parent, f"the list {shown(path)}")
+    except OSError as error:
+        raise SourceError(f"the list {shown(path)} cannot be read ({error.strerror}): change its rights") from error
+
+
+def _from_list(stream: TextIO, home: Path, place: str) -> tuple[list[Path], Path]:
+    """Paths of a list, each once, and the folder that names are relative to: `home`, or what they have in common."""
+    try:
+        lines = [line.strip() for line in stream]
+    except UnicodeDecodeError as error:
+        raise SourceError(f"{place} is not UTF-8 text ({error.reason}): save it as UTF-8, one path a line") from error
+    paths = {os.path.abspath(home / line): home / line for line in lines if line and not line.startswith("#")}
+    if not paths:
+        raise SourceError(f"{place} names no pictures: expected one path a line ({len(lines)} lines read)")
+    root = Path(os.path.abspath(home))
+    if not all(Path(path).is_relative_to(root) for path in paths):
+        root = Path(_common_folder(list(paths), place))
+    return list(paths.values()), root
+
+
+def _common_folder(paths: list[str], place: str) -> str:
+    try:
+        return os.path.commonpath([os.path.dirname(path) for path in paths])
+    except ValueError as error:  # two drives of Windows
+        raise SourceError(f"{place} mixes drives ({error}): make one list for each drive") from error
+
+
+def _fixed_part(pattern: str) -> Path:
+    """The folder before the first wildcard."""
+    parts = Path(pattern).parts
+    return Path(*parts[: next(i for i, part in enumerate(parts) if glob.has_magic(part))])
+
+
+def _name(file: Path, root: Path) -> str:
+    """Path below the root without suffix, in text that any file system can hold."""
+    relative = os.path.relpath(os.path.abspath(file), os.path.abspath(root))
+    return shown(Path(relative).with_suffix("").as_posix())
+
+
+def _refuse_clashes(paths: Sequence[Path], names: Sequence[str], *, folds_case: bool) -> None:
+    first: dict[str, Path] = {}
+    for path, name in zip(paths, names, strict=True):
+        key = unicodedata.normalize("NFC", name.casefold()) if folds_case else name
+        other = first.setdefault(key, path)
+        if other is not path:
+            raise SourceError(
+                f"{shown(other)} and {shown(path)} would both become the output '{name}': rename one of them, or take "
+                f"them in two runs with two --out folders (such as a glob for *{other.suffix} first)"
+            )
+
+
+def _folds_case(folder: Path) -> bool:
+    """Whether the file system of a folder (or of the nearest one above that exists) takes A and a for the same."""
+    path = Path(os.path.abspath(folder))
+    for place in (path, *path.parents):
+        flipped = place.with_name(place.name.swapcase()) if place.name else place
+        if flipped != place and place.exists():
+            return flipped.exists() and flipped.samefile(place)
+    return False
