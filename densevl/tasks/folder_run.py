@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -13,14 +12,14 @@ from typing import Any, Literal
 import numpy as np
 
 from densevl import __version__
-from densevl.core.errors import OutputError
 from densevl.core.files import sha256_bytes, write_atomic
 from densevl.core.structures import Segmentation
 from densevl.data.folders import PictureSource
-from densevl.engine.journal import Journal, Record
+from densevl.engine.journal import Journal
 from densevl.engine.pipeline import Failure, Pipeline, fixed_groups
 from densevl.engine.runtime import versions
 from densevl.tasks.run_documents import classes_document, failed_document, picture_row, report_rows, summary_document
+from densevl.tasks.run_plan import measure
 from densevl.tasks.segmenter import Segmenter, apply_threshold
 from densevl.visualize import WRITERS, coco_document, write_report
 from densevl.vocab import ClassList
@@ -88,19 +87,15 @@ class FolderRun:
         options: see RunOptions.
     """
 
-    def __init__(
-        self, segmenter: Segmenter, source: PictureSource, classes: ClassList, *, options: RunOptions
-    ) -> None:
+    def __init__(self, segmenter: Segmenter, source: PictureSource, classes: ClassList, *, options: RunOptions) -> None:
         self.segmenter, self.source, self.classes, self.options = segmenter, source, classes, options
         on_gpu = segmenter.device.type != "cpu"
         segmenter.window_batch = options.batch_size or (AUTO_BATCH_GPU if on_gpu else 1)
-        self._group_size = segmenter.window_batch if segmenter.geometry.window is None else 1
+        self._group_size = segmenter.window_batch  # pictures whose windows share forward passes
         self.bank = segmenter.encode(classes, options.templates)
 
     def plan(self) -> dict[str, Any]:
-        """Files, windows, and the time and peak memory measured on the first readable picture."""
-        from densevl.tasks.run_plan import measure
-
+        """What a run would take; see run_plan.measure."""
         return measure(self)
 
     def infer(self, pictures: list[np.ndarray]) -> list[Segmentation]:
@@ -122,7 +117,7 @@ class FolderRun:
         started = datetime.now(timezone.utc)
         settings = self.settings()
         with Journal(out / "journal.jsonl") as journal:
-            _write(out / "classes.json", classes_document(self.classes))
+            write_atomic(out / "classes.json", classes_document(self.classes))
             pipeline = Pipeline(
                 source=self.source,
                 infer=self.infer,
@@ -152,3 +147,30 @@ class FolderRun:
             "device": segmenter.device.type,
             "precision": str(segmenter.dtype).removeprefix("torch."),
         }
+
+    def _write_documents(
+        self, out: Path, journal: Journal, failed: tuple[Failure, ...], settings: Mapping[str, Any]
+    ) -> None:
+        """What stands beside the labels; made from the journal, so a continued run gives the same bytes."""
+        failed_names = {failure.name for failure in failed}
+        records = [
+            record for name in self.source.names() if name not in failed_names and (record := journal.newest(name))
+        ]
+        names = self.classes.names
+        write_atomic(out / "summary.csv", summary_document(records, names))
+        write_atomic(out / "failed.csv", failed_document(failed))
+        if "coco" in self.options.kinds:
+            write_atomic(out / "coco.json", coco_document(out, records, names))
+        rows = report_rows(records, names, with_overlay="overlay" in self.options.kinds)
+        write_atomic(out / "report.html", write_report(rows, title=f"{len(records)} pictures", settings=settings))
+
+    def _write_run(self, out: Path, settings: Mapping[str, Any], result: RunResult, started: datetime) -> None:
+        document = {
+            "started": started.isoformat(timespec="seconds"),
+            "ended": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            **result.as_dict(),
+            "settings": settings,
+            "batch_size": self.segmenter.window_batch,
+            "versions": versions(),
+        }
+        write_atomic(out / "run.json", json.dumps(document, ensure_ascii=False, indent=1).encode() + b"\n")

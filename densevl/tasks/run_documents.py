@@ -5,17 +5,21 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from densevl.core.structures import Segmentation, no_label_id
+from densevl.engine.journal import Record
+from densevl.engine.pipeline import Failure
 from densevl.visualize import palette
 from densevl.vocab import ClassList
 
 
-def picture_row(result: Segmentation) -> dict[str, Any]:
-    """What the journal keeps of a picture: its size [H, W], doubt, and pixels by class (last: without a label)."""
+def picture_row(result: Segmentation, path: Path) -> dict[str, Any]:
+    """What the journal keeps of a picture: source, size [H, W], doubt, pixels by class (last: without a label)."""
     return {
+        "source": path.as_posix(),
         "size": list(result.label_map.shape),
         "doubt": round(result.mean_doubt, 6),
         "pixels": result.pixel_counts.tolist(),
@@ -33,20 +37,20 @@ def classes_document(classes: ClassList) -> bytes:
     return json.dumps(document, ensure_ascii=False, indent=1).encode() + b"\n"
 
 
-def summary_document(records: Iterable[Mapping[str, Any]], class_names: Sequence[str]) -> bytes:
+def summary_document(records: Iterable[Record], class_names: Sequence[str]) -> bytes:
     """summary.csv: a line a picture in source order, with doubt and the share of every class."""
     lines: list[Sequence[Any]] = [["name", "source", "width", "height", "doubt", "no label", *class_names]]
     for record in records:
-        row = record["row"]
+        row = record.row
         height, width = row["size"]
         shares = [f"{pixels / (height * width):.6f}" for pixels in row["pixels"]]
-        lines.append([record["name"], record["source"], width, height, row["doubt"], shares[-1], *shares[:-1]])
+        lines.append([record.name, row["source"], width, height, row["doubt"], shares[-1], *shares[:-1]])
     return _csv(lines)
 
 
-def failed_document(failed: Iterable[tuple[str, str]]) -> bytes:
+def failed_document(failed: Iterable[Failure]) -> bytes:
     """failed.csv: a line an input that could not be done, with the reason."""
-    return _csv([["name", "reason"], *failed])
+    return _csv([["name", "reason"], *([failure.name, failure.reason] for failure in failed)])
 
 
 def _csv(lines: Iterable[Sequence[Any]]) -> bytes:

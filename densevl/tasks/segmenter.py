@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -52,7 +51,8 @@ class Segmenter(nn.Module):
         geometry: resize rule and windows.
         refiners: FeatureMap -> FeatureMap, in order.
         score_refiners: scores and pixels -> scores, in order.
-        limits: one line on what the model cannot do, for the user.
+        rivals: a class named background (other, unknown) without words of its own stands for a shipped list of
+            generic words; False: for its bare name, as the papers have it.
     """
 
     def __init__(
@@ -64,21 +64,19 @@ class Segmenter(nn.Module):
         geometry: Geometry,
         refiners: Sequence[FeatureRefiner] = (),
         score_refiners: Sequence[ScoreRefiner] = (),
-        limits: str = "",
+        rivals: bool = True,
     ) -> None:
         super().__init__()
         self.extractor, self.text_encoder, self.head = extractor, text_encoder, head
         self.refiners, self.score_refiners = tuple(refiners), tuple(score_refiners)
-        self.geometry, self.limits = geometry, limits
+        # registered, so that .to(device) moves them too
+        self._movable = nn.ModuleList(part for part in (*refiners, *score_refiners) if isinstance(part, nn.Module))
+        self.geometry, self.rivals = geometry, rivals
+        # what densevl.load knows: its name and config for the record, and one line on what it cannot do for the user
+        self.name = self.config_text = self.limits = ""
         self.window_batch = 1  # windows in one forward pass
         self.dtype = torch.float32
         self.eval().requires_grad_(False)
-
-    def _apply(self, function: Any, recurse: bool = True) -> Segmenter:
-        for part in (*self.refiners, *self.score_refiners):
-            if isinstance(part, nn.Module):
-                part._apply(function, recurse)
-        return super()._apply(function, recurse)
 
     @property
     def device(self) -> torch.device:
@@ -86,9 +84,10 @@ class Segmenter(nn.Module):
         return next((parameter.device for parameter in self.parameters()), torch.device("cpu"))
 
     def encode(self, classes: Classes, templates: str | Sequence[str] | None = None) -> TextBank:
-        """Text vectors [Q, D] of a class list; a bare background class stands for generic rivals."""
+        """Text vectors [Q, D] of a class list, computed once a run."""
         words = classes if isinstance(classes, ClassList) else parse_classes(classes)
-        return encode_classes(with_rivals(words), self.text_encoder, templates).to(self.device)
+        words = with_rivals(words) if self.rivals else words
+        return encode_classes(words, self.text_encoder, templates).to(self.device)
 
     def predict(
         self, image: np.ndarray | str | Path, classes: Classes, *, threshold: float | Mapping[str, float] = 0.0
@@ -232,9 +231,7 @@ def _label(score_map: ScoreMap, size: tuple[int, int], bank: TextBank, keep_scor
     )
 
 
-def apply_threshold(
-    result: Segmentation, classes: ClassList, threshold: float | Mapping[str, float]
-) -> Segmentation:
+def apply_threshold(result: Segmentation, classes: ClassList, threshold: float | Mapping[str, float]) -> Segmentation:
     """Take the label from pixels whose probability is below their class's threshold."""
     least = np.zeros(len(classes.names), dtype=np.float32)
     if isinstance(threshold, Mapping):
