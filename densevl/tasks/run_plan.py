@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import sys
 import time
 from pathlib import Path
@@ -63,8 +62,12 @@ def header_size(path: Path) -> tuple[int, int] | None:
 
 
 def peak_memory(device: torch.device) -> int:
-    """Most bytes used so far: allocated on a GPU, else resident in this process."""
+    """Most bytes used so far: allocated on a GPU, else resident in this process (0 where unknown)."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
+    try:
+        import resource
+    except ImportError:  # Windows does not count
+        return 0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024  # kB on Linux
