@@ -2,6 +2,7 @@
 
 from densevl.vocab.classes import ClassList, list_names, parse_classes, read_classes
 from densevl.vocab.grammar import Finding, Reading
+from densevl.vocab.lint import lint_classes
 from densevl.vocab.rivals import rival_words, with_rivals
 from densevl.vocab.templates import load_templates, template_names
 
@@ -9,6 +10,7 @@ __all__ = [
     "ClassList",
     "Finding",
     "Reading",
+    "lint_classes",
     "list_names",
     "load_templates",
     "parse_classes",

@@ -13,6 +13,8 @@ from densevl.vocab.grammar import Entry, Finding, Reading, make_entry, read_piec
 
 _JSON_FORMS = '["sky", "car"], {"car": ["automobile"], "sky": []}, {"automobile": "car", "sky": "sky"} or {"0": "sky"}'
 
+_Row = tuple[int, str, str]  # line, id, name
+
 
 def is_csv(text: str) -> bool:
     """Whether the first line is the header of an `id,name` table."""
@@ -35,40 +37,40 @@ def read_csv(text: str, source: str) -> Reading:
         raise ClassListError(f"{source} line 1: expected the header 'id,name', got '{','.join(header)}'; add it")
     id_column, name_column = header.index("id"), header.index("name")
     reader = csv.reader(io.StringIO(text.rstrip()))
-    next(row for row in reader if row)
-    rows: list[tuple[int, str, str]] = []
-    remarks: list[Finding] = []
+    next(row for row in reader if row)  # the header
+    rows: list[_Row] = []
+    remarks = []
     for row in reader:
+        line = reader.line_num
         if not any(cell.strip() for cell in row):
-            remarks.append(Finding("empty", reader.line_num, "nothing here", "remove it"))
-            continue
-        if len(row) != len(header):
+            remarks.append(Finding("empty", line, "nothing here", "remove it"))
+        elif len(row) != len(header):
             message = f"expected {len(header)} cells, got {len(row)}"
-            remarks.append(Finding("cells", reader.line_num, message, 'put a name with a comma in "quotes"', fault=True))
+            remarks.append(Finding("cells", line, message, 'put a name with a comma in "quotes"', fault=True))
         else:
-            rows.append((reader.line_num, row[id_column].strip(), row[name_column]))
+            rows.append((line, row[id_column].strip(), row[name_column]))
     return _by_id(rows, remarks, source, unit="line")
 
 
-def _by_id(rows: list[tuple[int, str, str]], noticed: list[Finding], source: str, *, unit: str) -> Reading:
-    """Rows (line, id, name) in the order of their ids, which must be 0..K-1, or 1..K (then id 1 becomes class 0)."""
-    faults = list(noticed)
-    for line, key, _ in rows:
-        if not key.isdecimal():
-            faults.append(Finding("id", line, f"id '{key}' is no number", "write ids 0..K-1", fault=True))
+def _by_id(rows: list[_Row], noticed: list[Finding], source: str, *, unit: str) -> Reading:
+    """Rows in the order of their ids, which must be 0..K-1, or 1..K (then id 1 becomes class 0)."""
+    faults = [
+        Finding("id", line, f"id '{key}' is no number", "number the classes 0..K-1", fault=True)
+        for line, key, _ in rows
+        if not key.isdecimal()
+    ]
     rows = sorted((row for row in rows if row[1].isdecimal()), key=lambda row: int(row[1]))
-    first = min((int(key) for _, key, _ in rows), default=0)
-    start = 1 if first == 1 else 0
-    for expected, (line, key, _) in enumerate(rows, start):
-        if int(key) != expected:
-            what = f"ids must be {start}..{start + len(rows) - 1}, each once; expected {expected}, got {key}"
-            faults.append(Finding("id", line, what, "number the classes without gaps", fault=True))
-            break
+    start = 1 if rows and int(rows[0][1]) == 1 else 0
+    span = f"{start}..{start + len(rows) - 1}"
+    wrong = ((line, key, expected) for expected, (line, key, _) in enumerate(rows, start) if int(key) != expected)
+    for line, key, expected in list(wrong)[:1]:  # the first gap moves all that follow
+        message = f"the ids of {len(rows)} classes must be {span}, each once; expected {expected}, got {key}"
+        faults.append(Finding("id", line, message, "number the classes without gaps", fault=True))
     entries, remarks = read_pieces([(line, name) for line, _, name in rows], ";")
     if start == 1:
         remarks.append(Finding("ids-from-1", 0, "ids start at 1", "id 1 is class 0 here, id 2 is class 1, and so on"))
-    rule = f"rows sorted by id ({start}..{start + len(rows) - 1}), ';' and 'name: a, b' give synonyms"
-    return Reading(source, unit, rule, tuple(entries), (*faults, *remarks))
+    rule = f"sorted by id ({span}), ';' and 'name: a, b' give synonyms"
+    return Reading(source, unit, rule, tuple(entries), (*noticed, *faults, *remarks))
 
 
 def read_json(text: str, source: str) -> Reading:

@@ -74,15 +74,11 @@ def split_glued(word: str) -> tuple[str, ...]:
         return (word,)
     for cut in range(len(word) - 1, 1, -1):  # longest first part first
         head, rest = word[:cut], word[cut:]
-        if head in _JOINTS or (len(head) >= _SHORTEST_PART and is_known(head)):
-            tail = (rest,) if rest in _JOINTS else split_glued(rest)
-            if all(_is_part(part) for part in tail):
+        if head in _JOINTS or (len(head) >= _SHORTEST_PART and head in known_words()):
+            tail = split_glued(rest)
+            if len(tail) > 1 or (len(rest) >= _SHORTEST_PART and is_known(rest)):
                 return (head, *tail)
     return (word,)
-
-
-def _is_part(word: str) -> bool:
-    return word in _JOINTS or (len(word) >= _SHORTEST_PART and is_known(word))
 
 
 @lru_cache(maxsize=4096)
