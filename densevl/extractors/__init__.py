@@ -1,0 +1,5 @@
+"""Extractors: pixels -> FeatureMap."""
+
+from densevl.extractors.maskclip import MaskCLIPExtractor
+
+__all__ = ["MaskCLIPExtractor"]

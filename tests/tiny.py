@@ -1,0 +1,40 @@
+"""Tiny seeded models for tests: real classes, random weights, a second on one core."""
+
+from __future__ import annotations
+
+import re
+from copy import deepcopy
+from functools import lru_cache
+from typing import Any
+
+import torch
+
+from densevl.backbones.clip import CLIPBackbone
+
+TINY_CLIP: dict[str, Any] = {
+    "embed_dim": 32,
+    "vision_cfg": {"image_size": 64, "patch_size": 16, "width": 48, "head_width": 16, "layers": 4},
+    "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 2},
+}
+
+
+@lru_cache(maxsize=4)
+def _tiny_clip_weights(seed: int) -> dict[str, torch.Tensor]:
+    from open_clip.model import CLIP
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        weights = CLIP(**deepcopy(TINY_CLIP)).state_dict()
+        # open_clip leaves some tensors uninitialised or constant: draw every one of them
+        drawn = {name: torch.randn(tensor.shape) * 0.1 for name, tensor in weights.items()}
+    return {name: tensor + 1.0 if re.search(r"ln_\w+\.weight$", name) else tensor for name, tensor in drawn.items()}
+
+
+def tiny_clip_weights(seed: int = 0) -> dict[str, torch.Tensor]:
+    """State dict of the tiny CLIP, open_clip's key names; a copy, free to be spoiled."""
+    return {name: tensor.clone() for name, tensor in _tiny_clip_weights(seed).items()}
+
+
+def tiny_clip(seed: int = 0, *, quick_gelu: bool = False) -> CLIPBackbone:
+    """A CLIP of width 48, 4 blocks, 3 heads, 64 px, patch 16, joint space 32."""
+    return CLIPBackbone.from_config({**deepcopy(TINY_CLIP), "quick_gelu": quick_gelu}, tiny_clip_weights(seed))
