@@ -93,7 +93,10 @@ class CLIPBackbone(nn.Module):
         """
         require_plain_vit(model_cfg)
         clip_model = _make_model(model_cfg)
-        load_strict(clip_model, state_dict, name="CLIP", allow_unexpected=_OPENAI_EXTRAS)
+        weights = dict(state_dict)
+        if "logit_scale" in weights and weights["logit_scale"].numel() == 1:  # stored as [] or as [1]
+            weights["logit_scale"] = weights["logit_scale"].reshape(clip_model.logit_scale.shape)
+        load_strict(clip_model, weights, name="CLIP", allow_unexpected=_OPENAI_EXTRAS)
         preprocess = preprocess_cfg or {}
         return cls(
             clip_model,
@@ -189,7 +192,11 @@ class CLIPBackbone(nn.Module):
         return _tokenizer()(list(prompts), context_length=self.clip_model.context_length)
 
     def encode_text(self, prompts: Sequence[str]) -> Tensor:
-        """Prompts -> unit vectors [n, E].
+        """Prompts -> unit vectors [n, E], float32."""
+        return F.normalize(self.text_features(prompts), dim=-1)
+
+    def text_features(self, prompts: Sequence[str]) -> Tensor:
+        """Prompts -> [n, E] float32, not normalised.
 
         The tower is causal, so nothing behind the end token can matter: prompts are sorted by length and every batch
         is cut at its longest, which is exact and several times faster than the whole context.
@@ -198,7 +205,7 @@ class CLIPBackbone(nn.Module):
         ends = ids.argmax(dim=1)  # the end token has the highest id
         vectors = torch.empty(len(ids), self.embed_dim, device=self.mean.device)
         for chosen in ends.argsort(stable=True).split(_TEXT_BATCH):
-            vectors[chosen.to(vectors.device)] = self._encode_ids(ids[chosen], ends[chosen]).to(vectors.dtype)
+            vectors[chosen.to(vectors.device)] = self._encode_ids(ids[chosen], ends[chosen]).float()
         return vectors
 
     def match_space(self, vectors: Tensor) -> Tensor:
@@ -213,7 +220,7 @@ class CLIPBackbone(nn.Module):
         for block in model.transformer.resblocks:
             tokens = block(tokens, attn_mask=causal)
         last = tokens[torch.arange(len(ids), device=device), ends.to(device)]  # [n, Dt]
-        return F.normalize((model.ln_final(last) @ model.text_projection).float(), dim=-1)
+        return model.ln_final(last) @ model.text_projection  # [n, E]
 
 
 def require_plain_vit(model_cfg: Mapping[str, Any]) -> None:
@@ -225,7 +232,7 @@ def require_plain_vit(model_cfg: Mapping[str, Any]) -> None:
     """
     absent = [key for key in ("embed_dim", "vision_cfg", "text_cfg") if key not in model_cfg]
     if absent:
-        raise ConfigError(f"an open_clip model config needs embed_dim, vision_cfg, text_cfg; missing: {', '.join(absent)}")
+        raise ConfigError(f"a model config has embed_dim, vision_cfg and text_cfg; missing here: {', '.join(absent)}")
     vision, text = model_cfg["vision_cfg"], model_cfg["text_cfg"]
     if isinstance(vision.get("patch_size", 16), (tuple, list)):
         raise UsageError("patches that are not square are not supported")
