@@ -1,0 +1,222 @@
+"""Segmenter on a tiny CLIP of random weights: what is checked is the way, not the words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from PIL import Image
+
+from densevl.core.errors import MemoryLimitError, ShapeError
+from densevl.core.structures import FeatureMap, Segmentation
+from densevl.extractors import MaskCLIPExtractor
+from densevl.heads import CosineHead
+from densevl.tasks import Geometry, Segmenter
+from densevl.tasks.segmenter import apply_threshold
+from densevl.vocab import parse_classes
+from tests.tiny import tiny_clip
+
+CLASSES = ("cat", "sky", "road", "traffic light")
+
+
+def make_segmenter(**geometry: int) -> Segmenter:
+    clip_model = tiny_clip()
+    return Segmenter(
+        MaskCLIPExtractor(clip_model),
+        clip_model,
+        head=CosineHead(),
+        geometry=Geometry(**{"short_side": 64, **geometry}),
+    )
+
+
+def random_picture(height: int, width: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def segmenter() -> Segmenter:
+    return make_segmenter()
+
+
+@pytest.fixture(scope="module")
+def windowed() -> Segmenter:
+    return make_segmenter(short_side=96, window=64, stride=32)
+
+
+def test_labels_equal_plain_upsampling_and_argmax(segmenter: Segmenter) -> None:
+    picture = random_picture(64, 96)
+    pixels = torch.from_numpy(picture).permute(2, 0, 1)[None] / 255
+    scores = segmenter(pixels, segmenter.encode(CLASSES))
+    expected = F.interpolate(scores, (64, 96), mode="bilinear", align_corners=False)[0]
+    result = segmenter.predict(picture, CLASSES)
+    best = expected.topk(2, dim=0).values
+    sure = (best[0] - best[1] > 1e-6).numpy()
+    np.testing.assert_array_equal(result.labels[sure], expected.argmax(0).numpy()[sure])
+    np.testing.assert_allclose(result.confidence, expected.amax(0).numpy(), atol=1e-5)
+
+
+def test_windows_equal_the_plain_form_of_the_papers(windowed: Segmenter) -> None:
+    picture = random_picture(96, 130)
+    bank = windowed.encode(CLASSES)
+    pixels = torch.from_numpy(picture).permute(2, 0, 1)[None] / 255
+    summed, hits = torch.zeros(len(CLASSES), 96, 130), torch.zeros(96, 130)
+    boxes = windowed.geometry.boxes((96, 130))
+    assert boxes is not None
+    for x0, y0, x1, y1 in boxes.tolist():
+        scores = windowed(pixels[:, :, y0:y1, x0:x1], bank)
+        summed[:, y0:y1, x0:x1] += F.interpolate(scores, (y1 - y0, x1 - x0), mode="bilinear", align_corners=False)[0]
+        hits[y0:y1, x0:x1] += 1
+    expected = summed / hits
+    result = windowed.predict_batch([picture], bank)[0]
+    np.testing.assert_allclose(result.confidence, expected.amax(0).numpy(), atol=1e-5)
+    best = expected.topk(2, dim=0).values
+    sure = (best[0] - best[1] > 1e-6).numpy()
+    np.testing.assert_array_equal(result.labels[sure], expected.argmax(0).numpy()[sure])
+
+
+@pytest.mark.parametrize("batch", [1, 3, 64])
+def test_a_batch_of_pictures_equals_each_alone(windowed: Segmenter, batch: int) -> None:
+    pictures = [random_picture(90, 130, seed=1), random_picture(64, 64, seed=2), random_picture(200, 50, seed=3)]
+    bank = windowed.encode(CLASSES)
+    windowed.window_batch = 1
+    singles = [windowed.predict_batch([picture], bank)[0] for picture in pictures]
+    windowed.window_batch = batch
+    for together, alone in zip(windowed.predict_batch(pictures, bank), singles, strict=True):
+        np.testing.assert_allclose(together.confidence, alone.confidence, atol=1e-5)
+        assert (together.label_map == alone.label_map).mean() > 0.999
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 500), (500, 1), (7, 300), (333, 17)])
+def test_any_size_keeps_its_size(segmenter: Segmenter, windowed: Segmenter, size: tuple[int, int]) -> None:
+    for model in (segmenter, windowed):
+        result = model.predict(random_picture(*size), CLASSES)
+        assert result.label_map.shape == result.confidence.shape == result.doubt.shape == size
+
+
+def test_doubt_is_high_where_classes_tie_and_low_where_one_wins(segmenter: Segmenter) -> None:
+    result = segmenter.predict(random_picture(64, 64), CLASSES)
+    scores = segmenter.score([random_picture(64, 64)], segmenter.encode(CLASSES))[0].scores[0]
+    first, second = scores.topk(2, dim=0).values
+    assert result.mean_doubt == pytest.approx(float((1 - (first - second)).mean()), abs=0.05)
+    assert 0 <= result.doubt.min() <= result.doubt.max() <= 1
+
+
+def test_a_path_and_its_array_give_the_same(segmenter: Segmenter, tmp_path: Path) -> None:
+    picture = random_picture(40, 50)
+    Image.fromarray(picture).save(tmp_path / "a.png")
+    from_path = segmenter.predict(tmp_path / "a.png", CLASSES)
+    np.testing.assert_array_equal(from_path.labels, segmenter.predict(picture, CLASSES).labels)
+    assert from_path.source == tmp_path / "a.png"
+
+
+def test_predict_folder_is_lazy_and_in_order(segmenter: Segmenter, tmp_path: Path) -> None:
+    for name in ("b.png", "a.png"):
+        Image.fromarray(random_picture(30, 40)).save(tmp_path / name)
+    (tmp_path / "c.png").write_bytes(b"")
+    results = segmenter.predict_folder(tmp_path, "cat; sky")
+    assert [next(results).source, next(results).source] == [tmp_path / "a.png", tmp_path / "b.png"]
+
+
+@pytest.mark.parametrize(
+    "picture", [np.zeros((5, 5), np.uint8), np.zeros((5, 5, 4), np.uint8), np.zeros((5, 5, 3)), np.zeros((0, 5, 3), np.uint8)]
+)
+def test_arrays_that_are_no_picture_are_refused(segmenter: Segmenter, picture: np.ndarray) -> None:
+    with pytest.raises(ShapeError, match="uint8 RGB"):
+        segmenter.predict(picture, CLASSES)
+
+
+def test_a_bare_background_class_gets_rivals_unless_the_model_says_no(segmenter: Segmenter) -> None:
+    assert len(segmenter.encode("cat; background").vectors) > 2
+    segmenter.rivals = False
+    assert len(segmenter.encode("cat; background").vectors) == 2
+    segmenter.rivals = True
+
+
+def make_result(confidence: list[float], labels: list[int], names: tuple[str, ...]) -> Segmentation:
+    return Segmentation(
+        label_map=np.array([labels], np.uint8),
+        confidence=np.array([confidence], np.float32),
+        doubt_map=np.zeros((1, 1), np.float32),
+        class_names=names,
+    )
+
+
+def test_a_threshold_sends_unsure_pixels_to_the_background_class_or_to_no_label() -> None:
+    result = make_result([0.9, 0.4, 0.4, 0.9], [0, 0, 1, 1], ("cat", "dog"))
+    per_class = apply_threshold(result, parse_classes(["cat", "dog"]), {"cat": 0.5})
+    assert per_class.label_map.tolist() == [[0, 255, 1, 1]]
+    with_background = replace(result, class_names=("cat", "dog", "background"))
+    classes = parse_classes(["cat", "dog", "background"])
+    assert apply_threshold(with_background, classes, 0.5).label_map.tolist() == [[0, 2, 2, 1]]
+    assert apply_threshold(result, parse_classes(["cat", "dog"]), 0.0) is result
+
+
+class Greedy:
+    """An extractor of a machine with little memory: it runs out above `most` pixels a pass."""
+
+    def __init__(self, inner: MaskCLIPExtractor, most: int) -> None:
+        self.inner, self.most, self.stride, self.calls = inner, most, inner.stride, []
+
+    def __call__(self, pixels: torch.Tensor) -> FeatureMap:
+        self.calls.append(tuple(pixels.shape))
+        if pixels[:, 0].numel() > self.most:
+            raise torch.OutOfMemoryError("out of memory")
+        return self.inner(pixels)
+
+
+def test_out_of_memory_first_halves_the_batch_and_changes_nothing(windowed: Segmenter) -> None:
+    picture = random_picture(96, 300)
+    bank = windowed.encode(CLASSES)
+    expected = windowed.predict_batch([picture], bank)[0]
+    small = make_segmenter(short_side=96, window=64, stride=32)
+    small.extractor = Greedy(MaskCLIPExtractor(tiny_clip()), most=3 * 64 * 64)  # type: ignore[assignment]
+    small.window_batch = 8
+    result = small.predict_batch([picture], bank)[0]
+    assert small.window_batch == 2
+    np.testing.assert_allclose(result.confidence, expected.confidence, atol=1e-5)
+
+
+def test_out_of_memory_then_goes_on_in_tiles_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    model = make_segmenter(short_side=300)
+    model.extractor = Greedy(MaskCLIPExtractor(tiny_clip()), most=160 * 160)  # type: ignore[assignment]
+    result = model.predict(random_picture(300, 400), CLASSES)
+    assert result.label_map.shape == (300, 400)
+    assert "tiles" in caplog.text
+
+
+def test_out_of_memory_in_the_smallest_tile_says_what_to_do() -> None:
+    model = make_segmenter(short_side=300)
+    model.extractor = Greedy(MaskCLIPExtractor(tiny_clip()), most=10)  # type: ignore[assignment]
+    with pytest.raises(MemoryLimitError, match="--short-side"):
+        model.predict(random_picture(300, 400), CLASSES)
+
+
+def test_other_runtime_errors_are_not_taken_for_memory() -> None:
+    model = make_segmenter()
+
+    class Broken(Greedy):
+        def __call__(self, pixels: torch.Tensor) -> FeatureMap:
+            raise RuntimeError("shapes do not match")
+
+    model.extractor = Broken(MaskCLIPExtractor(tiny_clip()), most=0)  # type: ignore[assignment]
+    with pytest.raises(RuntimeError, match="shapes"):
+        model.predict(random_picture(30, 40), CLASSES)
+
+
+def test_a_model_moves_as_a_whole_and_runs_on_meta() -> None:
+    model = make_segmenter().to("meta")
+    assert model.device.type == "meta"
+    bank = make_segmenter().encode(CLASSES).to("meta")
+    assert tuple(model(torch.zeros(2, 3, 70, 90, device="meta"), bank).shape) == (2, len(CLASSES), 5, 6)
+
+
+@pytest.mark.cuda
+def test_the_gpu_gives_the_labels_of_the_cpu(segmenter: Segmenter) -> None:
+    picture = random_picture(120, 160)
+    expected = segmenter.predict(picture, CLASSES)
+    on_gpu = make_segmenter().to("cuda").predict(picture, CLASSES)
+    assert (on_gpu.labels == expected.labels).mean() > 0.99
