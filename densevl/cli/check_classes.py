@@ -56,7 +56,8 @@ def _as_json(reading: Reading, findings: tuple[Finding, ...]) -> str:
 def _as_text(reading: Reading, findings: tuple[Finding, ...]) -> str:
     queries = sum(len(entry.queries) for entry in reading.entries)
     width = max((len(entry.name) for entry in reading.entries), default=0)
-    rows = [f"{reading.source}: {len(reading.entries)} classes, {queries} queries ({reading.rule})"]
+    count = f"{_many(len(reading.entries), 'class')}, {_many(queries, 'query')}"
+    rows = [f"{reading.source}: {count} ({reading.rule})"]
     for k, entry in enumerate(reading.entries):
         asked = "" if entry.queries == (entry.name,) else f"  asked for with: {', '.join(entry.queries)}"
         rows.append(f"{k:4d}  {entry.name:{width}}  {reading.unit} {entry.line}{asked}")
@@ -65,5 +66,10 @@ def _as_text(reading: Reading, findings: tuple[Finding, ...]) -> str:
         place = reading.where(finding.line)
         rows.append(f"{word}: {place}: {finding.message}; {finding.suggestion} [{finding.kind}]")
     faults = sum(finding.fault for finding in findings)
-    rows.append(f"{faults} faults, {len(findings) - faults} warnings" if findings else "nothing to remark")
+    rows.append(f"{_many(faults, 'fault')}, {_many(len(findings) - faults, 'warning')}")
     return "\n".join(rows)
+
+
+def _many(count: int, noun: str) -> str:
+    plural = {"class": "classes", "query": "queries"}.get(noun, f"{noun}s")
+    return f"{count} {noun if count == 1 else plural}"

@@ -38,7 +38,7 @@ def lint_classes(reading: Reading) -> tuple[Finding, ...]:
 
 
 def _spelling(entries: Iterable[Entry]) -> Iterator[Finding]:
-    """Glued words, `_` and `-` for blanks, and ids in the place of names."""
+    """Glued words, `_` for blanks, and ids in the place of names."""
     for entry in entries:
         for query in entry.queries:
             glued = {word: better for word in query.split() if (better := _unglue(word)) != word}
@@ -50,7 +50,7 @@ def _spelling(entries: Iterable[Entry]) -> Iterator[Finding]:
 
 def _unglue(word: str) -> str:
     """A word taken apart: trafficLight, traffic_light, trafficlight -> traffic light."""
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", word).replace("_", " ")
+    spaced = re.sub(r"(?<=[a-z]{2})(?=[A-Z][a-z])", " ", word).replace("_", " ")
     return " ".join(part for piece in spaced.split() for part in _parts(piece))
 
 
@@ -69,9 +69,7 @@ def _sentences(entries: Iterable[Entry]) -> Iterator[Finding]:
                 yield Finding("sentence", entry.line, message, "a short noun works best: templates make the sentence")
             elif words[0].lower() in _ARTICLES and len(words) > 1:
                 message = f'"{query}" begins with an article'
-                yield Finding(
-                    "article", entry.line, message, f'write "{" ".join(words[1:])}": templates bring their own'
-                )
+                yield Finding("article", entry.line, message, "leave it out: templates bring their own")
 
 
 def _one_class(reading: Reading) -> Iterator[Finding]:
@@ -81,18 +79,16 @@ def _one_class(reading: Reading) -> Iterator[Finding]:
         name, *synonyms = entries[0].queries
         near = difflib.get_close_matches(name.lower(), list_names(), n=2, cutoff=0.6)
         if synonyms:
-            message = f"one class with {len(synonyms)} synonyms: {', '.join(synonyms)}"
-            yield Finding(
-                "one-class", 1, message, f"to make them classes of their own write '{'; '.join((name, *synonyms))}'"
-            )
+            message = f"one class, with the synonyms {', '.join(synonyms)}"
+            apart = "; ".join((name, *synonyms))
+            yield Finding("one-class", 1, message, f"to make them classes of their own write '{apart}'")
         elif near:
             yield Finding("near-list", 1, f'"{name}" is read as a class', f"did you mean the list {' or '.join(near)}?")
     for entry in entries:
         if reading.unit != "class" and "," in entry.name:
             message = f'"{entry.name}" is one name, with its comma'
-            yield Finding(
-                "comma", entry.line, message, "write 'a; b' or 'name: a, b' for synonyms, or the header '# synonyms: ,'"
-            )
+            cure = "for synonyms write 'a; b' or 'name: a, b', or begin a text file with '# synonyms: ,'"
+            yield Finding("comma", entry.line, message, cure)
 
 
 def _no_rival(entries: list[Entry]) -> Iterator[Finding]:
@@ -111,7 +107,7 @@ def _rivals_by_spelling(entries: Iterable[Entry]) -> Iterator[Finding]:
         first, name = same[0]
         for entry, query in same[1:]:
             if entry is not first:
-                how = "but for its case" if fold(query) == fold(name) else "but for plural or blanks"
+                how = "but for case or hyphens" if fold(query) == fold(name) else "but for plural or blanks"
                 message = f'"{query}" is "{name}" (class "{first.name}") {how}'
                 yield Finding("near-duplicate", entry.line, message, "keep it in one class")
         parts = [part for run in inner_keys(key) for part in owners.get(run, ())]
@@ -119,6 +115,6 @@ def _rivals_by_spelling(entries: Iterable[Entry]) -> Iterator[Finding]:
 
 
 def _inside(part: tuple[Entry, str], whole: tuple[Entry, str]) -> Finding:
-    (_, word), (entry, name) = part, whole
-    message = f'"{word}" is a class of its own and lies inside "{name}"'
+    (owner, word), (entry, name) = part, whole
+    message = f'"{word}" of class "{owner.name}" lies inside "{name}"'
     return Finding("inside", entry.line, message, "both will claim the same pixels: make the two names more distinct")

@@ -1,0 +1,180 @@
+"""Score label maps on disk against annotations: pairs by name, ids checked, counts over the whole set."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from densevl.core.errors import DataError
+from densevl.core.stages import Metric
+from densevl.core.structures import no_label_id
+
+MASK_SUFFIXES = (".png", ".tif", ".tiff", ".bmp")
+_SHOWN = 5  # names in a message
+_ID_MODES = ("1", "L", "P", "I", "I;16", "I;16B", "I;16L")
+
+
+@dataclass(frozen=True)
+class MaskPair:
+    """A prediction and its annotation: two label maps of one picture."""
+
+    name: str
+    prediction: Path
+    annotation: Path
+
+
+@dataclass(frozen=True)
+class LabelRule:
+    """How the ids of annotations become classes.
+
+    Attributes:
+        num_classes: K.
+        ignore: ids as they stand in the annotation files that are not scored, beside `no_label_id(K)`.
+        reduce_zero_label: 0 is not scored, and 1..K are classes 0..K-1.
+    """
+
+    num_classes: int
+    ignore: frozenset[int] = frozenset()
+    reduce_zero_label: bool = False
+
+    @property
+    def ignore_index(self) -> int:
+        """The id of pixels that are not scored: 255, or 65535 above 255 classes."""
+        return no_label_id(self.num_classes)
+
+    def to_classes(self, ids: np.ndarray) -> np.ndarray:
+        """[H, W] ids of an annotation -> [H, W] int64 classes, `ignore_index` where not scored."""
+        unscored = np.isin(ids, [*self.ignore, self.ignore_index, *([0] if self.reduce_zero_label else [])])
+        return np.where(unscored, self.ignore_index, ids - int(self.reduce_zero_label))
+
+
+def find_masks(folder: Path) -> dict[str, Path]:
+    """Every label map below a folder, by its relative path without suffix.
+
+    Raises:
+        DataError: no folder, no label map in it, or two of one name.
+    """
+    if not folder.is_dir():
+        raise DataError(f"no such folder {folder}: expected a folder of label maps; check the path")
+    masks: dict[str, Path] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in MASK_SUFFIXES and path.is_file():
+            name = path.relative_to(folder).with_suffix("").as_posix()
+            if name in masks:
+                raise DataError(f"{masks[name]} and {path} are both label maps of '{name}'; keep one")
+            masks[name] = path
+    if not masks:
+        seen = sorted({path.suffix for path in folder.rglob("*") if path.is_file()})
+        expected = ", ".join(MASK_SUFFIXES)
+        raise DataError(
+            f"no label maps in {folder}: expected {expected}, saw {', '.join(seen) or 'no file'}; check the path"
+        )
+    return masks
+
+
+def pair_masks(predictions: Path, annotations: Path) -> tuple[tuple[MaskPair, ...], tuple[str, ...]]:
+    """Match two folders by relative path without suffix.
+
+    Returns:
+        The pairs, sorted by name, and the names of predictions without an annotation.
+
+    Raises:
+        DataError: an annotation has no prediction.
+    """
+    predicted, annotated = find_masks(predictions), find_masks(annotations)
+    missing = [name for name in annotated if name not in predicted]
+    extra = tuple(name for name in predicted if name not in annotated)
+    if missing:
+        message = f"{len(missing)} of {len(annotated)} annotations in {annotations} have no prediction in {predictions}"
+        there = f" (there: {name_some(extra)})" if extra else ""
+        raise DataError(f"{message}: {name_some(missing)}{there}; label them all, or point --gt at the same part")
+    return tuple(MaskPair(name, predicted[name], path) for name, path in annotated.items()), extra
+
+
+def name_some(names: Sequence[str]) -> str:
+    """The first names of a list and how many more there are."""
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
+
+
+def read_label_map(path: Path) -> np.ndarray:
+    """[H, W] int64 ids of an 8 or 16 bit grey file, or of a palette file (its indices).
+
+    Raises:
+        DataError: it cannot be read, or holds colours.
+    """
+    try:
+        with Image.open(path) as picture:
+            if picture.mode not in _ID_MODES:
+                what = f"expected ids (grey or palette), got colours ({picture.mode})"
+                raise DataError(f"{path}: {what}; convert it to class ids")
+            return np.asarray(picture).astype(np.int64)
+    except (OSError, UnidentifiedImageError, SyntaxError, Image.DecompressionBombError) as error:
+        raise DataError(f"{path} cannot be read as a label map: {error}; write it again") from error
+
+
+def evaluate_masks(pairs: Iterable[MaskPair], metric: Metric, rule: LabelRule) -> Mapping[str, Any]:
+    """Feed every pair to a metric whose unscored id is `rule.ignore_index`.
+
+    Pixels that a prediction leaves without a label (`rule.ignore_index`) are misses.
+
+    Returns:
+        What the metric computes.
+
+    Raises:
+        DataError: unreadable files, sizes that differ, ids outside the classes.
+    """
+    for prediction, label in _load_pairs(pairs, rule):
+        metric.update(prediction, label)
+    return metric.compute()
+
+
+def _load_pairs(pairs: Iterable[MaskPair], rule: LabelRule) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Checked maps, both [H, W] int64."""
+    for pair in pairs:
+        prediction, ids = read_label_map(pair.prediction), read_label_map(pair.annotation)
+        if prediction.shape != ids.shape:
+            sizes = [
+                f"{path} is {array.shape[1]}x{array.shape[0]}"
+                for path, array in ((pair.prediction, prediction), (pair.annotation, ids))
+            ]
+            raise DataError(f"{' but '.join(sizes)}; label maps are not resized: write predictions at picture size")
+        _check_prediction(pair.prediction, prediction, rule)
+        label = rule.to_classes(ids)
+        _check_annotation(pair.annotation, ids, label, rule)
+        yield prediction, label
+
+
+def _check_prediction(path: Path, prediction: np.ndarray, rule: LabelRule) -> None:
+    wrong = _outside(prediction, prediction, rule)
+    if wrong:
+        raise DataError(f"{_say_outside(path, wrong, rule, first=0)}; was it made with another class list?")
+
+
+def _check_annotation(path: Path, ids: np.ndarray, label: np.ndarray, rule: LabelRule) -> None:
+    wrong = _outside(label, ids, rule)
+    if not wrong:
+        return
+    first = int(rule.reduce_zero_label)
+    flags = " ".join(f"--ignore {i}" for i in wrong[:_SHOWN])
+    cures = [f"if such pixels are not labelled add '{flags}'"]
+    if wrong == [rule.num_classes] and not first:
+        cures.append("if ids count from 1 add --reduce-zero-label")
+    cures.append("or name the class list these annotations were made with")
+    raise DataError(f"{_say_outside(path, wrong, rule, first=first)}; {', '.join(cures)}")
+
+
+def _outside(classes: np.ndarray, ids: np.ndarray, rule: LabelRule) -> list[int]:
+    """The ids, as they stand in the file, of pixels whose class is none of the list."""
+    outside = ((classes < 0) | (classes >= rule.num_classes)) & (classes != rule.ignore_index)
+    return [int(i) for i in np.unique(ids[outside])]
+
+
+def _say_outside(path: Path, wrong: Collection[int], rule: LabelRule, *, first: int) -> str:
+    what = f"id {', '.join(str(i) for i in list(wrong)[:_SHOWN])}" + (" ..." if len(wrong) > _SHOWN else "")
+    return f"{path}: expected ids {first}..{rule.num_classes - 1 + first} of {rule.num_classes} classes, got {what}"
