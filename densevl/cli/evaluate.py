@@ -95,9 +95,7 @@ def _as_text(report: Mapping[str, Any]) -> str:
     rows.append(f"{report['pictures']} pictures, per cent; counts are summed over all of them")
     absent, unlabelled = report["left_out_of_mIoU"], report["left_out_of_mAcc"]
     if absent or unlabelled:
-        rows.append(
-            f"'-': mIoU leaves out {absent} classes that occur nowhere, mAcc {unlabelled} that no annotation holds"
-        )
+        rows.append(f"'-' is left out: of mIoU {absent} (occur nowhere), of mAcc {unlabelled} (never annotated)")
     return "\n".join(rows)
 
 

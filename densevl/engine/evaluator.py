@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,10 +47,18 @@ class LabelRule:
         """The id of pixels that are not scored: 255, or 65535 above 255 classes."""
         return no_label_id(self.num_classes)
 
+    @property
+    def first_id(self) -> int:
+        """The id that class 0 has in annotations."""
+        return int(self.reduce_zero_label)
+
+    def unscored(self, ids: np.ndarray) -> np.ndarray:
+        """[H, W] bool: the pixels of an annotation that are not scored."""
+        return np.isin(ids, [*self.ignore, self.ignore_index, *range(self.first_id)])
+
     def to_classes(self, ids: np.ndarray) -> np.ndarray:
-        """[H, W] ids of an annotation -> [H, W] int64 classes, `ignore_index` where not scored."""
-        unscored = np.isin(ids, [*self.ignore, self.ignore_index, *([0] if self.reduce_zero_label else [])])
-        return np.where(unscored, self.ignore_index, ids - int(self.reduce_zero_label))
+        """[H, W] ids of an annotation -> [H, W] classes, `ignore_index` where not scored."""
+        return np.where(self.unscored(ids), self.ignore_index, ids - self.first_id)
 
 
 def find_masks(folder: Path) -> dict[str, Path]:
@@ -145,36 +153,33 @@ def _load_pairs(pairs: Iterable[MaskPair], rule: LabelRule) -> Iterator[tuple[np
             ]
             raise DataError(f"{' but '.join(sizes)}; label maps are not resized: write predictions at picture size")
         _check_prediction(pair.prediction, prediction, rule)
-        label = rule.to_classes(ids)
-        _check_annotation(pair.annotation, ids, label, rule)
-        yield prediction, label
+        _check_annotation(pair.annotation, ids, rule)
+        yield prediction, rule.to_classes(ids)
 
 
 def _check_prediction(path: Path, prediction: np.ndarray, rule: LabelRule) -> None:
-    wrong = _outside(prediction, prediction, rule)
-    if wrong:
-        raise DataError(f"{_say_outside(path, wrong, rule, first=0)}; was it made with another class list?")
+    labelled = prediction[prediction != rule.ignore_index]
+    outside = _outside(labelled, first=0, count=rule.num_classes)
+    if outside:
+        raise DataError(f"{_say_outside(path, outside, first=0, rule=rule)}; was it made with another class list?")
 
 
-def _check_annotation(path: Path, ids: np.ndarray, label: np.ndarray, rule: LabelRule) -> None:
-    wrong = _outside(label, ids, rule)
-    if not wrong:
+def _check_annotation(path: Path, ids: np.ndarray, rule: LabelRule) -> None:
+    outside = _outside(ids[~rule.unscored(ids)], first=rule.first_id, count=rule.num_classes)
+    if not outside:
         return
-    first = int(rule.reduce_zero_label)
-    flags = " ".join(f"--ignore {i}" for i in wrong[:_SHOWN])
-    cures = [f"if such pixels are not labelled add '{flags}'"]
-    if wrong == [rule.num_classes] and not first:
+    cures = [f"if these pixels are not labelled add '--ignore {','.join(str(i) for i in outside[:_SHOWN])}'"]
+    if outside == [rule.num_classes] and not rule.reduce_zero_label:
         cures.append("if ids count from 1 add --reduce-zero-label")
-    cures.append("or name the class list these annotations were made with")
-    raise DataError(f"{_say_outside(path, wrong, rule, first=first)}; {', '.join(cures)}")
+    cures.append("or name the class list the annotations were made with")
+    raise DataError(f"{_say_outside(path, outside, first=rule.first_id, rule=rule)}; {', '.join(cures)}")
 
 
-def _outside(classes: np.ndarray, ids: np.ndarray, rule: LabelRule) -> list[int]:
-    """The ids, as they stand in the file, of pixels whose class is none of the list."""
-    outside = ((classes < 0) | (classes >= rule.num_classes)) & (classes != rule.ignore_index)
-    return [int(i) for i in np.unique(ids[outside])]
+def _outside(ids: np.ndarray, *, first: int, count: int) -> list[int]:
+    return [int(i) for i in np.unique(ids[(ids < first) | (ids >= first + count)])]
 
 
-def _say_outside(path: Path, wrong: Collection[int], rule: LabelRule, *, first: int) -> str:
-    what = f"id {', '.join(str(i) for i in list(wrong)[:_SHOWN])}" + (" ..." if len(wrong) > _SHOWN else "")
-    return f"{path}: expected ids {first}..{rule.num_classes - 1 + first} of {rule.num_classes} classes, got {what}"
+def _say_outside(path: Path, outside: Sequence[int], *, first: int, rule: LabelRule) -> str:
+    last = first + rule.num_classes - 1
+    came = name_some([str(i) for i in outside])
+    return f"{path}: expected ids {first}..{last} of {rule.num_classes} classes, got {came}"
