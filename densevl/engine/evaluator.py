@@ -60,6 +60,11 @@ class LabelRule:
         """[H, W] ids of an annotation -> [H, W] classes, `ignore_index` where not scored."""
         return np.where(self.unscored(ids), self.ignore_index, ids - self.first_id)
 
+    def to_prediction(self, ids: np.ndarray) -> np.ndarray:
+        """[H, W] ids of a prediction -> [H, W] classes; an ignored id that is no class says "no label"."""
+        no_label = np.isin(ids, [i for i in self.ignore if i >= self.num_classes])
+        return np.where(no_label, self.ignore_index, ids)
+
 
 def find_masks(folder: Path) -> dict[str, Path]:
     """Every label map below a folder, by its relative path without suffix.
@@ -145,7 +150,7 @@ def evaluate_masks(pairs: Iterable[MaskPair], metric: Metric, rule: LabelRule) -
 def _load_pairs(pairs: Iterable[MaskPair], rule: LabelRule) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Checked maps, both [H, W] int64."""
     for pair in pairs:
-        prediction, ids = read_label_map(pair.prediction), read_label_map(pair.annotation)
+        prediction, ids = rule.to_prediction(read_label_map(pair.prediction)), read_label_map(pair.annotation)
         if prediction.shape != ids.shape:
             sizes = [
                 f"{path} is {array.shape[1]}x{array.shape[0]}"
@@ -161,7 +166,8 @@ def _check_prediction(path: Path, prediction: np.ndarray, rule: LabelRule) -> No
     labelled = prediction[prediction != rule.ignore_index]
     outside = _outside(labelled, first=0, count=rule.num_classes)
     if outside:
-        raise DataError(f"{_say_outside(path, outside, first=0, rule=rule)}; was it made with another class list?")
+        cure = "predictions hold class ids from 0: name the class list they were made with"
+        raise DataError(f"{_say_outside(path, outside, first=0, rule=rule)}; {cure}")
 
 
 def _check_annotation(path: Path, ids: np.ndarray, rule: LabelRule) -> None:

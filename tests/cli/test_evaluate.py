@@ -55,6 +55,11 @@ def test_the_table_shows_two_decimals_and_says_what_is_left_out(folders, capsys)
     assert any("left out" in " ".join(row) for row in rows)
 
 
+def test_annotations_scored_against_themselves_are_right_everywhere(folders, capsys):
+    found = report(capsys, folders, "--classes", "a; b; c", "--ignore", "9", pred="gt")
+    assert (found["mIoU"], found["aAcc"]) == (100.0, 100.0)
+
+
 @pytest.mark.parametrize("flags", [["--ignore", "9", "--ignore", "0"], ["--ignore", "9,0"]])
 def test_several_ids_can_be_ignored(folders, capsys, flags):
     found = report(capsys, folders, "--classes", "a; b; c", *flags)

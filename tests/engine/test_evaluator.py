@@ -116,6 +116,11 @@ def test_ignored_ids_and_no_label_are_not_scored(folders):
     np.testing.assert_array_equal(pred, [[0, 1, 2, 2, 255]])
 
 
+def test_an_ignored_id_in_a_prediction_says_no_label_unless_it_is_a_class(folders):
+    pred, _ = feed(folders, ids([0, 1, 9]), ids([0, 1, 9]), LabelRule(3, ignore=frozenset({1, 9})))
+    np.testing.assert_array_equal(pred, [[0, 1, 255]])
+
+
 def test_reduced_labels_take_zero_off_and_shift_the_rest(folders):
     rule = LabelRule(3, ignore=frozenset({2}), reduce_zero_label=True)
     _, label = feed(folders, ids([0, 0, 0, 0, 0]), ids([0, 1, 2, 3, 255]), rule)
@@ -144,7 +149,7 @@ def test_sizes_that_differ_name_both_files(folders):
 
 def test_ids_of_a_prediction_outside_the_list_are_named(folders):
     with pytest.raises(
-        DataError, match=r"pred/a\.png: expected ids 0\.\.2 of 3 classes, got 3, 7; .*another class list"
+        DataError, match=r"pred/a\.png: expected ids 0\.\.2 of 3 classes, got 3, 7; .*name the class list"
     ):
         feed(folders, ids([3, 7]), ids([0, 0]), LabelRule(3))
 
