@@ -1,0 +1,71 @@
+"""Sliding windows over a picture."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from densevl.core.errors import ShapeError, UsageError
+from densevl.core.structures import ScoreMap
+from densevl.ops.taps import apply_taps, bilinear_taps
+
+
+def window_boxes(height: int, width: int, *, crop: int, stride: int) -> Tensor:
+    """Square windows that cover a picture; the last of a row or column is moved back inside, never padded.
+
+    Args:
+        height: picture height in pixels.
+        width: picture width in pixels.
+        crop: side of a window; a picture smaller than that gives windows as high or wide as itself.
+        stride: step between windows.
+
+    Returns:
+        [W, 4] long, x0 y0 x1 y1, row by row.
+
+    Raises:
+        UsageError: crop or stride below 1, or a stride that leaves gaps.
+        ShapeError: an empty picture.
+
+    Source: MMSegmentation, EncoderDecoder.slide_inference (the algorithm).
+    """
+    if min(height, width) < 1:
+        raise ShapeError(f"expected a picture of at least 1 x 1 pixel, got {height} x {width}")
+    if not 1 <= stride <= crop:
+        raise UsageError(f"expected 1 <= stride <= window, got window {crop} and stride {stride}; lower the stride")
+    tops, lefts = _starts(height, crop, stride), _starts(width, crop, stride)
+    y0, x0 = (grid.flatten() for grid in torch.meshgrid(tops, lefts, indexing="ij"))
+    return torch.stack([x0, y0, x0 + min(crop, width), y0 + min(crop, height)], dim=1)  # [W, 4]
+
+
+def _starts(length: int, crop: int, stride: int) -> Tensor:
+    """First pixels of the windows along one axis, [n] long."""
+    count = max(length - crop + stride - 1, 0) // stride + 1
+    return (torch.arange(count) * stride).clamp(max=max(length - crop, 0))
+
+
+def merge_windows(score_map: ScoreMap) -> Tensor:
+    """Scores on the canvas, the plain form: windows to their pixels, then the mean over the windows of each pixel.
+
+    Args:
+        score_map: scores [W, K, h, w]; without boxes the one map spans the canvas.
+
+    Returns:
+        [K, H', W']: for labels use `label_picture`, which does not build it.
+
+    Raises:
+        ShapeError: a pixel lies in no window.
+    """
+    scores, canvas = score_map.scores, score_map.canvas
+    boxes = [(0, 0, canvas[1], canvas[0])] if score_map.boxes is None else score_map.boxes.tolist()
+    total = scores.new_zeros((scores.shape[1], *canvas))  # [K, H', W']
+    hits = scores.new_zeros(canvas)
+    height, width = scores.shape[2:]
+    for window, (x0, y0, x1, y1) in zip(scores, boxes, strict=True):
+        rows = bilinear_taps(y1 - y0, height, height / score_map.extent[0])
+        cols = bilinear_taps(x1 - x0, width, width / score_map.extent[1])
+        total[:, y0:y1, x0:x1] += apply_taps(window, rows, cols)
+        hits[y0:y1, x0:x1] += 1
+    if not bool(hits.all()):
+        missed = int((hits == 0).sum())
+        raise ShapeError(f"expected windows that cover the canvas {canvas}, {missed} pixels lie in none")
+    return total / hits
