@@ -82,8 +82,8 @@ def open_source(text: str, *, stdin: TextIO | None = None, exclude: str | Path |
         paths = _pictures_of(found, root, exclude, f"the pattern '{text}'")
     else:
         raise SourceError(
-            f"SOURCE '{text}' does not exist, or its folder may not be read: give a picture, a folder, a glob in quotes, "
-            "a .txt list of paths, or - to read paths from stdin"
+            f"SOURCE '{text}' does not exist, or its folder may not be read: give a picture, a folder, a glob in "
+            "quotes, a .txt list of paths, or - to read paths from stdin"
         )
     names = [_name(file, root) for file in paths]
     _refuse_clashes(paths, names, folds_case=exclude is not None and _folds_case(Path(exclude)))

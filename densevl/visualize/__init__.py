@@ -1,0 +1,8 @@
+"""Results out: colours, overlays, files of every kind, and the report of a run."""
+
+from densevl.visualize.coco import coco_document
+from densevl.visualize.overlay import draw_overlay, draw_segmentation
+from densevl.visualize.palette import palette
+from densevl.visualize.writers import WRITERS, save_segmentation
+
+__all__ = ["WRITERS", "coco_document", "draw_overlay", "draw_segmentation", "palette", "save_segmentation"]

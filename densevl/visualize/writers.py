@@ -1,0 +1,168 @@
+"""The kinds of output of a run, each a core.stages.Writer: a result becomes the bytes of one file, always the same."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+from PIL import Image
+
+from densevl.core.errors import UsageError
+from densevl.core.files import write_atomic
+from densevl.core.stages import Writer
+from densevl.core.structures import WIDEST_8_BIT, ScoreMap, Segmentation
+from densevl.visualize.overlay import draw_overlay, draw_segmentation
+from densevl.visualize.palette import png_palette
+from densevl.visualize.regions import region_features
+
+_PNG_LEVEL = 3  # label maps: 3 times faster than level 6 and a quarter larger
+_JPEG_QUALITY = 90
+
+
+class LabelsWriter:
+    """Class ids as PNG: 8 bit with a palette (pixel value = class id, 255 no label), 16 bit grey above 255 classes."""
+
+    kind = "labels"
+
+    def path(self, name: str) -> str:
+        """labels/NAME.png."""
+        return f"labels/{name}.png"
+
+    def encode(self, name: str, result: Segmentation, picture: np.ndarray) -> bytes:
+        """The PNG of `result.label_map`; name and picture are not needed."""
+        return encode_labels(result)
+
+
+class OverlayWriter:
+    """The picture with colours and a legend as JPEG."""
+
+    kind = "overlay"
+
+    def path(self, name: str) -> str:
+        """overlay/NAME.jpg."""
+        return f"overlay/{name}.jpg"
+
+    def encode(self, name: str, result: Segmentation, picture: np.ndarray) -> bytes:
+        """The JPEG of draw_overlay."""
+        return _jpeg(draw_overlay(picture, result.label_map, result.class_names))
+
+
+class ScoresWriter:
+    """The scores behind the labels at feature resolution as npz.
+
+    Arrays: scores float16 [W, K, h, w], boxes int64 [W, 4] (x0 y0 x1 y1 on the canvas; none: [0, 4], one map over the
+    whole picture), canvas int64 (H', W'), extent float64 (height, width), class_names [K].
+    """
+
+    kind = "scores"
+
+    def path(self, name: str) -> str:
+        """scores/NAME.npz."""
+        return f"scores/{name}.npz"
+
+    def encode(self, name: str, result: Segmentation, picture: np.ndarray) -> bytes:
+        """The npz of `result.score_map`.
+
+        Raises:
+            UsageError: the result was made without scores.
+        """
+        if result.score_map is None:
+            raise UsageError(f"{name}: the result holds no scores to save; ask for them when it is predicted")
+        return _encode_scores(result.score_map, result.class_names)
+
+
+class ConfidenceWriter:
+    """The winning probability as 8-bit grey PNG: round(255 * p)."""
+
+    kind = "confidence"
+
+    def path(self, name: str) -> str:
+        """confidence/NAME.png."""
+        return f"confidence/{name}.png"
+
+    def encode(self, name: str, result: Segmentation, picture: np.ndarray) -> bytes:
+        """The PNG of `result.confidence`."""
+        grey = np.rint(np.clip(result.confidence, 0, 1) * np.float32(255)).astype(np.uint8)
+        return _png(Image.fromarray(grey))
+
+
+class GeoJSONWriter:
+    """Regions as polygons in pixel coordinates: regions.region_features in a FeatureCollection."""
+
+    kind = "geojson"
+
+    def path(self, name: str) -> str:
+        """geojson/NAME.geojson."""
+        return f"geojson/{name}.geojson"
+
+    def encode(self, name: str, result: Segmentation, picture: np.ndarray) -> bytes:
+        """The FeatureCollection as UTF-8 JSON."""
+        collection = {"type": "FeatureCollection", "features": region_features(result)}
+        return json.dumps(collection, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+_ALL: tuple[Writer, ...] = (LabelsWriter(), OverlayWriter(), ScoresWriter(), ConfidenceWriter(), GeoJSONWriter())
+WRITERS: Mapping[str, Writer] = MappingProxyType({writer.kind: writer for writer in _ALL})
+
+
+def encode_labels(result: Segmentation) -> bytes:
+    """The label map of a result as the bytes of a PNG."""
+    image = Image.fromarray(result.label_map)
+    if len(result.class_names) <= WIDEST_8_BIT:
+        image.putpalette(png_palette(len(result.class_names)))  # 256 entries: Pillow keeps 8 bits a pixel
+    return _png(image)
+
+
+def save_segmentation(result: Segmentation, path: Path, picture: np.ndarray | None = None) -> Path:
+    """Write a result: `.png` the label map, `.jpg` the overlay with its legend.
+
+    Args:
+        result: what to save.
+        path: its suffix says what is written.
+        picture: [H, W, 3] uint8 RGB under the overlay; None reads `result.source`.
+
+    Returns:
+        The path.
+
+    Raises:
+        UsageError: another suffix, or no picture for an overlay.
+        OutputError: the file cannot be written.
+    """
+    suffix = path.suffix.lower()
+    if suffix == ".png":
+        write_atomic(path, encode_labels(result))
+    elif suffix in (".jpg", ".jpeg"):
+        write_atomic(path, _jpeg(draw_segmentation(result, picture)))
+    else:
+        raise UsageError(f"cannot save as '{path.name}': give a name in .png (the labels) or .jpg (the overlay)")
+    return path
+
+
+def _encode_scores(score_map: ScoreMap, class_names: tuple[str, ...]) -> bytes:
+    boxes = np.zeros((0, 4), np.int64) if score_map.boxes is None else score_map.boxes.cpu().numpy()
+    stream = io.BytesIO()
+    np.savez(  # stamps every member with 1 January 1980
+        stream,
+        scores=score_map.scores.detach().half().cpu().numpy(),
+        boxes=boxes,
+        canvas=np.array(score_map.canvas, np.int64),
+        extent=np.array(score_map.extent, np.float64),
+        class_names=np.array(class_names, dtype=np.str_),
+    )
+    return stream.getvalue()
+
+
+def _png(image: Image.Image) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, "PNG", compress_level=_PNG_LEVEL)
+    return stream.getvalue()
+
+
+def _jpeg(drawing: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(drawing).save(stream, "JPEG", quality=_JPEG_QUALITY)
+    return stream.getvalue()
