@@ -24,7 +24,7 @@ class MaskCLIPExtractor(nn.Module):
         keep_mlp: run the block's MLP on them.
     """
 
-    def __init__(self, clip_model: CLIPBackbone, keep_residual: bool = True, keep_mlp: bool = True) -> None:
+    def __init__(self, clip_model: CLIPBackbone, *, keep_residual: bool = True, keep_mlp: bool = True) -> None:
         super().__init__()
         self.clip_model = clip_model
         self.keep_residual, self.keep_mlp = keep_residual, keep_mlp

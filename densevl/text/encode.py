@@ -48,7 +48,7 @@ def encode_classes(
     words = _class_list(classes)
     prompts = _templates(encoder.templates if templates is None else templates)
     store = VectorCache(_folder(cache), (encoder.weights_id, sha256_bytes(json.dumps(prompts).encode())))
-    vectors = _name_vectors(tuple(dict.fromkeys(words.queries)), encoder, prompts, store)
+    vectors = _name_vectors(tuple(dict.fromkeys(words.queries)), encoder, templates=prompts, store=store)
     device = _device(encoder)
     with torch.no_grad():
         rows = torch.stack([vectors[query] for query in words.queries]).to(device)  # [Q, Dt]
@@ -87,7 +87,7 @@ def _device(encoder: TextEncoder) -> torch.device:
 
 @torch.no_grad()
 def _name_vectors(
-    names: Sequence[str], encoder: TextEncoder, templates: Sequence[str], store: VectorCache
+    names: Sequence[str], encoder: TextEncoder, *, templates: Sequence[str], store: VectorCache
 ) -> dict[str, Tensor]:
     """Unit vector [Dt] of each name, float32 on the CPU; written down as soon as a batch is done."""
     vectors = {name: torch.from_numpy(vector) for name in names if (vector := store.read(name)) is not None}
