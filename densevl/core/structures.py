@@ -123,7 +123,7 @@ class Segmentation:
     Attributes:
         label_map: [H, W] uint8 (uint16 above 255 classes); `no_label_id` where no class was sure enough.
         confidence: [H, W] float32 in [0, 1], the winning probability.
-        doubt_map: [h, w] float32 in [0, 1] at feature resolution, 1 - (p1 - p2).
+        doubt_map: [H', W'] float32 in [0, 1] at the size the model saw, 1 - (p1 - p2) of each patch, interpolated.
         class_names: K names; a label is an index into them.
         score_map: the scores behind the labels, where they were asked for.
         source: where the picture came from.

@@ -121,7 +121,7 @@ class FolderRun:
             pipeline = Pipeline(
                 source=self.source,
                 infer=self.infer,
-                writers=[WRITERS[kind]() for kind in self.options.kinds if kind != "coco"],
+                writers=[WRITERS[kind] for kind in self.options.kinds if kind != "coco"],
                 journal=journal,
                 settings=sha256_bytes(json.dumps(settings, sort_keys=True).encode()),
                 row=lambda index, result: picture_row(result, self.source.paths[index]),
@@ -160,7 +160,8 @@ class FolderRun:
         write_atomic(out / "summary.csv", summary_document(records, names))
         write_atomic(out / "failed.csv", failed_document(failed))
         if "coco" in self.options.kinds:
-            write_atomic(out / "coco.json", coco_document(out, records, names))
+            items = ((record.row["source"], out / WRITERS["labels"].path(record.name)) for record in records)
+            write_atomic(out / "coco.json", json.dumps(coco_document(items, names)).encode())
         rows = report_rows(records, names, with_overlay="overlay" in self.options.kinds)
         write_atomic(out / "report.html", write_report(rows, title=f"{len(records)} pictures", settings=settings))
 

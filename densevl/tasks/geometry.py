@@ -12,7 +12,7 @@ from densevl.ops.windows import window_boxes
 if TYPE_CHECKING:
     from torch import Tensor
 
-LEAST_WINDOW = 112
+LEAST_WINDOW = 64  # pixels: four patches of 16 a side
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,6 @@ from densevl.data.transforms import resize_picture, to_pixels
 from densevl.engine.runtime import autocast, is_out_of_memory
 from densevl.ops.doubt import doubt
 from densevl.ops.resize import label_picture
-from densevl.ops.windows import merge_windows
 from densevl.tasks.geometry import Geometry
 from densevl.text import encode_classes
 from densevl.vocab import ClassList, parse_classes, with_rivals
@@ -221,11 +220,12 @@ def _label(score_map: ScoreMap, size: tuple[int, int], bank: TextBank, keep_scor
     labels, confidence = label_picture(score_map, size)
     by_pixel = rearrange(score_map.scores, "n k h w -> n h w k")
     doubt_scores = doubt(by_pixel)[:, None]  # [W, 1, h, w]
-    doubt_map = merge_windows(replace(score_map, scores=doubt_scores))  # [1, H', W']
+    # one class: its "winning score" is the doubt itself, merged over windows as the scores are
+    doubt_map = label_picture(replace(score_map, scores=doubt_scores), score_map.canvas)[1]  # [H', W']
     return Segmentation(
         label_map=labels,
         confidence=confidence,
-        doubt_map=doubt_map[0].numpy(),
+        doubt_map=doubt_map,
         class_names=bank.class_names,
         score_map=score_map if keep_scores else None,
     )

@@ -49,4 +49,4 @@ def test_smaller_halves_the_tile_until_it_is_too_small() -> None:
     geometry, sizes = Geometry(short_side=448), []
     while (geometry := geometry.smaller((448, 597))) is not None:  # type: ignore[assignment]
         sizes.append(geometry.window)
-    assert sizes == [298, 149]
+    assert sizes == [298, 149, 74]

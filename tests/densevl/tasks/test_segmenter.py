@@ -10,6 +10,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from PIL import Image
+from torch import nn
 
 from densevl.core.errors import MemoryLimitError, ShapeError
 from densevl.core.structures import FeatureMap, Segmentation
@@ -122,7 +123,8 @@ def test_predict_folder_is_lazy_and_in_order(segmenter: Segmenter, tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    "picture", [np.zeros((5, 5), np.uint8), np.zeros((5, 5, 4), np.uint8), np.zeros((5, 5, 3)), np.zeros((0, 5, 3), np.uint8)]
+    "picture",
+    [np.zeros((5, 5), np.uint8), np.zeros((5, 5, 4), np.uint8), np.zeros((5, 5, 3)), np.zeros((0, 5, 3), np.uint8)],
 )
 def test_arrays_that_are_no_picture_are_refused(segmenter: Segmenter, picture: np.ndarray) -> None:
     with pytest.raises(ShapeError, match="uint8 RGB"):
@@ -155,14 +157,14 @@ def test_a_threshold_sends_unsure_pixels_to_the_background_class_or_to_no_label(
     assert apply_threshold(result, parse_classes(["cat", "dog"]), 0.0) is result
 
 
-class Greedy:
+class Greedy(nn.Module):
     """An extractor of a machine with little memory: it runs out above `most` pixels a pass."""
 
     def __init__(self, inner: MaskCLIPExtractor, most: int) -> None:
-        self.inner, self.most, self.stride, self.calls = inner, most, inner.stride, []
+        super().__init__()
+        self.inner, self.most, self.stride = inner, most, inner.stride
 
-    def __call__(self, pixels: torch.Tensor) -> FeatureMap:
-        self.calls.append(tuple(pixels.shape))
+    def forward(self, pixels: torch.Tensor) -> FeatureMap:
         if pixels[:, 0].numel() > self.most:
             raise torch.OutOfMemoryError("out of memory")
         return self.inner(pixels)
@@ -173,7 +175,7 @@ def test_out_of_memory_first_halves_the_batch_and_changes_nothing(windowed: Segm
     bank = windowed.encode(CLASSES)
     expected = windowed.predict_batch([picture], bank)[0]
     small = make_segmenter(short_side=96, window=64, stride=32)
-    small.extractor = Greedy(MaskCLIPExtractor(tiny_clip()), most=3 * 64 * 64)  # type: ignore[assignment]
+    small.extractor = Greedy(MaskCLIPExtractor(tiny_clip()), most=3 * 64 * 64)
     small.window_batch = 8
     result = small.predict_batch([picture], bank)[0]
     assert small.window_batch == 2
@@ -182,7 +184,7 @@ def test_out_of_memory_first_halves_the_batch_and_changes_nothing(windowed: Segm
 
 def test_out_of_memory_then_goes_on_in_tiles_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
     model = make_segmenter(short_side=300)
-    model.extractor = Greedy(MaskCLIPExtractor(tiny_clip()), most=160 * 160)  # type: ignore[assignment]
+    model.extractor = Greedy(MaskCLIPExtractor(tiny_clip()), most=160 * 160)
     result = model.predict(random_picture(300, 400), CLASSES)
     assert result.label_map.shape == (300, 400)
     assert "tiles" in caplog.text
@@ -190,7 +192,7 @@ def test_out_of_memory_then_goes_on_in_tiles_and_says_so(caplog: pytest.LogCaptu
 
 def test_out_of_memory_in_the_smallest_tile_says_what_to_do() -> None:
     model = make_segmenter(short_side=300)
-    model.extractor = Greedy(MaskCLIPExtractor(tiny_clip()), most=10)  # type: ignore[assignment]
+    model.extractor = Greedy(MaskCLIPExtractor(tiny_clip()), most=10)
     with pytest.raises(MemoryLimitError, match="--short-side"):
         model.predict(random_picture(300, 400), CLASSES)
 
@@ -199,10 +201,10 @@ def test_other_runtime_errors_are_not_taken_for_memory() -> None:
     model = make_segmenter()
 
     class Broken(Greedy):
-        def __call__(self, pixels: torch.Tensor) -> FeatureMap:
+        def forward(self, pixels: torch.Tensor) -> FeatureMap:
             raise RuntimeError("shapes do not match")
 
-    model.extractor = Broken(MaskCLIPExtractor(tiny_clip()), most=0)  # type: ignore[assignment]
+    model.extractor = Broken(MaskCLIPExtractor(tiny_clip()), most=0)
     with pytest.raises(RuntimeError, match="shapes"):
         model.predict(random_picture(30, 40), CLASSES)
 
