@@ -2,5 +2,6 @@
 
 from densevl.backbones.clip import CLIPBackbone
 from densevl.backbones.clip_weights import load_clip
+from densevl.backbones.lite import LiteModel, load_lite
 
-__all__ = ["CLIPBackbone", "load_clip"]
+__all__ = ["CLIPBackbone", "LiteModel", "load_clip", "load_lite"]

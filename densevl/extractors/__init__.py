@@ -1,5 +1,6 @@
 """Extractors: pixels -> FeatureMap."""
 
+from densevl.extractors.lite import LiteExtractor
 from densevl.extractors.maskclip import MaskCLIPExtractor
 
-__all__ = ["MaskCLIPExtractor"]
+__all__ = ["LiteExtractor", "MaskCLIPExtractor"]
