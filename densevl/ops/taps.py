@@ -38,7 +38,7 @@ class Tiles:
 
     Attributes:
         starts: [t + 1] int64, first pixel of each tile, and the end.
-        nodes: [t, M] int64, the nodes of a tile; shorter lists repeat their last node, with weight 0.
+        nodes: [t, M >= 2] int64, the nodes of a tile; shorter lists repeat their last node, with weight 0.
         weights: [t, M, L] float32, L >= pixels of the longest tile, a multiple of the vector width; 0 beyond the end.
     """
 
@@ -132,7 +132,7 @@ def windowed_taps(length: int, canvas: int, *, starts: np.ndarray, window: int, 
 def cut_tiles(taps: Taps) -> Tiles:
     """Cut an axis into tiles: neighbours whose node lists hold one another, at most `LONGEST_TILE` pixels each."""
     starts, lists = _runs(np.sort(taps.nodes, axis=1))
-    width = max(len(nodes) for nodes in lists)
+    width = max(2, *(len(nodes) for nodes in lists))
     nodes = np.array([nodes + nodes[-1:] * (width - len(nodes)) for nodes in lists], dtype=np.int64)  # [t, M]
     lengths = np.diff(starts)
     tile = np.repeat(np.arange(len(lengths)), lengths)  # [n]
