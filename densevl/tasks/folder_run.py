@@ -163,7 +163,9 @@ class FolderRun:
             items = ((record.row["source"], out / WRITERS["labels"].path(record.name)) for record in records)
             write_atomic(out / "coco.json", json.dumps(coco_document(items, names)).encode())
         rows = report_rows(records, names, with_overlay="overlay" in self.options.kinds)
-        write_atomic(out / "report.html", write_report(rows, title=f"{len(records)} pictures", settings=settings))
+        shown = {key: value for key, value in settings.items() if key not in ("config", "classes")}
+        report = write_report(rows, title=f"{len(rows)} pictures labelled", settings=shown, class_names=names)
+        write_atomic(out / "report.html", report)
 
     def _write_run(self, out: Path, settings: Mapping[str, Any], result: RunResult, started: datetime) -> None:
         document = {

@@ -12,7 +12,7 @@ from typing import Any
 from densevl.core.structures import Segmentation, no_label_id
 from densevl.engine.journal import Record
 from densevl.engine.pipeline import Failure
-from densevl.visualize import palette
+from densevl.visualize import WRITERS, ReportRow, palette
 from densevl.vocab import ClassList
 
 
@@ -57,3 +57,20 @@ def _csv(lines: Iterable[Sequence[Any]]) -> bytes:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(lines)
     return text.getvalue().encode()
+
+
+def report_rows(records: Iterable[Record], class_names: Sequence[str], *, with_overlay: bool) -> list[ReportRow]:
+    """What the gallery shows of each picture."""
+    rows = []
+    for record in records:
+        height, width = record.row["size"]
+        shares = (pixels / (height * width) for pixels in record.row["pixels"])
+        rows.append(
+            ReportRow(
+                name=record.name,
+                overlay=WRITERS["overlay"].path(record.name) if with_overlay else None,
+                doubt=record.row["doubt"],
+                areas=dict(zip(class_names, shares, strict=False)),  # the last count is of pixels without a label
+            )
+        )
+    return rows
