@@ -19,6 +19,8 @@ from densevl.weights import WeightsRow, file_hash, get_row, table
 from tests.tiny import TINY_CLIP, tiny_clip, tiny_clip_weights
 from tests.weights.test_locate import hub_copy
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.*:FutureWarning")
+
 PIXELS = torch.rand(1, 3, 64, 48, generator=torch.Generator().manual_seed(0))
 
 

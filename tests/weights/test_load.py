@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,8 @@ from torch import nn
 
 from densevl.core.errors import WeightsError
 from densevl.weights import WeightsRow, file_hash, load_strict, read_state_dict, table
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.*:FutureWarning", "ignore:Detected pickle protocol")
 
 TENSORS = {"a.weight": torch.arange(6.0).view(2, 3), "a.bias": torch.tensor([1.0, 2.0])}
 
@@ -166,3 +170,12 @@ def test_another_shape_is_named_with_both_shapes() -> None:
     weights["a.weight"] = torch.zeros(2, 5)
     with pytest.raises(WeightsError, match=r"a\.weight is \[2, 5\] in the file and \[2, 3\] in the model"):
         load_strict(module, weights, name="thing", allow_missing=["*"], allow_unexpected=["*"])
+
+
+@pytest.mark.parametrize(
+    ("module", "heavy"),
+    [("densevl.weights", "torch"), ("densevl.cli.models", "torch"), ("densevl.backbones", "open_clip")],
+)
+def test_importing_a_room_loads_nothing_it_may_not_need(module: str, heavy: str) -> None:
+    code = f"import sys, {module}; sys.exit({heavy!r} in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
