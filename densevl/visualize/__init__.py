@@ -3,6 +3,16 @@
 from densevl.visualize.coco import coco_document
 from densevl.visualize.overlay import draw_overlay, draw_segmentation
 from densevl.visualize.palette import palette
+from densevl.visualize.report import ReportRow, write_report
 from densevl.visualize.writers import WRITERS, save_segmentation
 
-__all__ = ["WRITERS", "coco_document", "draw_overlay", "draw_segmentation", "palette", "save_segmentation"]
+__all__ = [
+    "WRITERS",
+    "ReportRow",
+    "coco_document",
+    "draw_overlay",
+    "draw_segmentation",
+    "palette",
+    "save_segmentation",
+    "write_report",
+]
