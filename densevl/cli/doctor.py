@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
-import os
 import platform
 import tempfile
 from collections.abc import Callable, Iterator
@@ -81,8 +80,9 @@ def examine(check: Callable[[], Iterator[Line]]) -> Iterator[Line]:
     """The lines of one check; where the check itself breaks, that is a finding too."""
     try:
         yield from check()
-    except Exception as error:  # a broken part may raise anything, and the other checks go on
-        yield Line(MISSING, check.__name__.removeprefix("check_"), f"{type(error).__name__}: {error}", "see above")
+    except Exception as error:  # a broken part may raise anything
+        mend = "mend the lines above first; where there are none, report this"
+        yield Line(MISSING, check.__name__.removeprefix("check_"), f"{type(error).__name__}: {error}", mend)
 
 
 def check_packages() -> Iterator[Line]:
@@ -131,8 +131,9 @@ def check_device() -> Iterator[Line]:
     yield Line(OK, "torch", f"{torch.__version__}, built with {build}")
     device = pick_device("auto")
     name = f" ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else ""
-    found = ", ".join(f"{kind} {_yes(there())}" for kind, there in _accelerators().items())
-    yield Line(OK, "device", f"auto takes {device}{name}; {found}")
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    found = ", ".join(kind for kind, is_there in there.items() if is_there)
+    yield Line(OK, "device", f"auto takes {device}{name}; there are: {found}")
     for place in dict.fromkeys((device, torch.device("cpu"))):
         free = available_memory(place)
         text = f"{free / 2**30:.1f} GiB free"
@@ -143,16 +144,6 @@ def check_device() -> Iterator[Line]:
     yield Line(OK, "cores", str(available_cores()))
 
 
-def _accelerators() -> dict[str, Callable[[], bool]]:
-    import torch
-
-    return {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
-
-
-def _yes(there: bool) -> str:
-    return "yes" if there else "no"
-
-
 def check_decoders() -> Iterator[Line]:
     """What reads pictures and clips."""
     for module, package in DECODERS.items():
@@ -161,10 +152,13 @@ def check_decoders() -> Iterator[Line]:
         try:
             importlib.import_module(module)
         except ModuleNotFoundError:
-            text = "not installed; PyAV reads clips without it" if spare else "not installed"
-            yield Line(OK if spare else MISSING, topic, text, "" if spare else f"pip install {package}")
-        except (ImportError, OSError, RuntimeError) as error:
-            yield Line(WARN if spare else MISSING, topic, f"cannot be loaded: {error}", f"pip uninstall {package}")
+            if spare:
+                yield Line(OK, topic, "not installed, and not needed: PyAV reads clips")
+            else:
+                yield Line(MISSING, topic, "not installed", f"pip install {package}")
+        except Exception as error:  # a broken part may raise anything
+            mend = f"pip uninstall {package}" if spare else f"pip install --force-reinstall {package}"
+            yield Line(WARN if spare else MISSING, topic, f"cannot be loaded: {error}", mend)
         else:
             yield Line(OK, topic, metadata.version(package))
 
@@ -174,15 +168,17 @@ def check_native() -> Iterator[Line]:
     for module, mend in NATIVE.items():
         try:
             importlib.import_module(module)
-        except (ImportError, OSError, RuntimeError) as error:
+        except Exception as error:  # a broken part may raise anything
             yield Line(MISSING, f"import {module}", f"{type(error).__name__}: {error}", mend)
         else:
             yield Line(OK, f"import {module}", "loads")
     from numba import njit
 
     twice = njit(lambda number: number + number)
-    works = twice(21) == 42
-    yield Line(OK if works else MISSING, "numba", "compiles" if works else "computes wrongly", "" if works else NATIVE["numba"])
+    if twice(21) == 42:
+        yield Line(OK, "numba", "compiles")
+    else:
+        yield Line(MISSING, "numba", "compiles, and computes wrongly", NATIVE["numba"])
 
 
 def check_models() -> Iterator[Line]:
@@ -190,8 +186,7 @@ def check_models() -> Iterator[Line]:
     from densevl.core.config import model_configs, read_config
     from densevl.weights import find
 
-    lacking = []
-    able = 0
+    able, lacking = 0, []
     for name in model_configs():
         found = {weights: find(weights) for weights in read_config(name).get("weights", [])}
         if None in found.values():

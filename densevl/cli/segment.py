@@ -86,6 +86,8 @@ def load_segmenter(args: argparse.Namespace) -> Segmenter:
     """The model that the flags ask for; says on stderr which one and what it cannot do."""
     if args.offline:
         os.environ["DENSEVL_OFFLINE"] = os.environ["HF_HUB_OFFLINE"] = "1"
+    if args.weights is not None and args.model == "auto":
+        raise UsageError("--weights needs --model: say which architecture the file is for, such as maskclip-b16")
     from densevl.tasks.load import choose_model, load
 
     name, reason = choose_model() if args.model == "auto" else (args.model, f"model {args.model}")

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from densevl.core.errors import ConfigError, DensevlError, UnknownNameError
+from densevl.core.errors import ConfigError, DensevlError, UnknownNameError, UsageError
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -134,13 +134,19 @@ def _construct(kind: Any, arguments: dict[str, Any]) -> Any:
 
 
 def override(config: Config, assignments: Mapping[str, Any]) -> Config:
-    """Set dotted keys (`model.head.logit_scale=40`) and return the config.
+    """Set dotted keys (`model.head.logit_scale`) and return the config.
 
     Raises:
-        ConfigError: a key leads through something that is not a dict.
+        UsageError: the part that a key speaks of is not in the config.
     """
-    try:
-        config.merge_from_dict(dict(assignments))
-    except (AttributeError, KeyError, TypeError) as error:
-        raise ConfigError(f"cannot set {', '.join(assignments)}: {error}") from error
+    for key in assignments:
+        node: Any = config.to_dict()
+        *parents, _ = key.split(".")
+        for depth, name in enumerate(parents):
+            if not isinstance(node, Mapping) or name not in node:
+                place = ".".join(parents[:depth]) or "the config"
+                there = ", ".join(node) if isinstance(node, Mapping) else repr(node)
+                raise UsageError(f"cannot set {key}: {place} has no '{name}', only {there}")
+            node = node[name]
+    config.merge_from_dict(dict(assignments))
     return config

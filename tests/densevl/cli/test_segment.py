@@ -1,0 +1,135 @@
+"""`densevl segment` from its flags to its exit code, on the embedded model and real pictures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from densevl.cli.app import main
+from densevl.cli.segment import parse_batch_size, parse_kinds, parse_thresholds
+from densevl.core.errors import UsageError
+from densevl.vocab import parse_classes
+
+SMALL = ("--model", "lite", "--offline", "--short-side", "96")
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pictures")
+    generator = np.random.default_rng(0)
+    for name in ("one.png", "two.jpg"):
+        Image.fromarray(generator.integers(0, 256, (40, 60, 3), dtype=np.uint8)).save(folder / name)
+    return folder
+
+
+def test_a_folder_is_labelled_and_json_says_what_was_done(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    code = main(["segment", str(pictures), "--classes", "cat; sky", "--out", str(out), "--json", *SMALL])
+    captured = capsys.readouterr()
+    assert code == 0
+    done = json.loads(captured.out)
+    assert (done["done"], done["failed"], done["out"]) == (2, [], str(out))
+    assert "lite is a small" in captured.err
+    assert np.array(Image.open(out / "labels/one.png")).shape == (40, 60)
+
+
+def test_some_failed_inputs_end_with_6(pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    listed = tmp_path / "list.txt"
+    listed.write_text(f"{pictures / 'one.png'}\n{tmp_path / 'gone.png'}\n")
+    code = main(["segment", str(listed), "--classes", "cat; sky", "--out", str(tmp_path / "out"), *SMALL])
+    assert code == 6
+    assert "gone.png" in capsys.readouterr().err
+    assert "gone.png" in (tmp_path / "out/failed.csv").read_text()
+
+
+def test_a_dry_run_prints_a_plan_and_writes_nothing(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    flags = ["--out", str(out), "--dry-run", "--json", "--window", "64", "--stride", "32"]
+    assert main(["segment", str(pictures), "--classes", "cat; sky", *flags, *SMALL]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert plan["files"] == 2 and plan["windows"] > 2 and plan["model"] == "maskclip-lite"
+    assert not out.exists()
+
+
+BAD = [
+    (["nowhere", "--classes", "a; b", "--out", "OUT"], 3, "does not exist"),
+    (["EMPTY", "--classes", "a; b", "--out", "OUT"], 3, "1 .txt"),
+    (["PICTURES", "--classes", ";;", "--out", "OUT"], 3, "no class"),
+    (["PICTURES", "--classes", "a; a", "--out", "OUT"], 3, "already"),
+    (["PICTURES", "--classes", "gone.txt", "--out", "OUT"], 3, "no such file"),
+    (["PICTURES", "--classes", "a; b"], 2, "--out"),
+    (["PICTURES", "--classes", "a; b", "--out", "OUT", "--model", "lit"], 2, "did you mean lite"),
+    (["PICTURES", "--classes", "a; b", "--out", "OUT", "--model", "gone.py"], 3, "gone.py"),
+    (["PICTURES", "--classes", "a; b", "--out", "OUT", "--save", "labels,masks"], 2, "masks"),
+    (["PICTURES", "--classes", "a; b", "--out", "OUT", "--threshold", "c=0.5"], 2, "no class 'c'"),
+    (["PICTURES", "--classes", "a; b", "--out", "OUT", "--threshold", "50%"], 2, "number"),
+    (["PICTURES", "--classes", "a; b", "--out", "OUT", "--batch-size", "0"], 2, "batch-size"),
+    (["PICTURES", "--classes", "a; b", "--out", "OUT", "--window", "64", "--stride", "128", *SMALL], 2, "skipped"),
+    (["PICTURES", "--classes", "a; b", "--out", "OUT", "--templates", "imagenet8", *SMALL], 2, "imagenet80"),
+    (["PICTURES", "--classes", "a; b", "--out", "OUT", "--weights", "x.pt", *SMALL], 2, "clip_model"),
+    (["PICTURES", "--classes", "a; b", "--out", "OUT", "--weights", "x.pt"], 2, "--model"),
+    (["PICTURES", "--classes", "a; b", "--out", "OUT", "--model", "maskclip-b16", "--offline"], 4, "DENSEVL_WEIGHTS"),
+    (["PICTURES", "--classes", "a; b", "--out", "FILE/out", *SMALL], 3, "cannot write"),
+    (["PICTURES", "--classes", "a; b", "--out", "OUT", "--precision", "fp16", *SMALL], 2, "bf16"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "code", "words"), BAD, ids=[words for _, _, words in BAD])
+def test_bad_input_gets_one_message_and_its_exit_code(
+    arguments: list[str], code: int, words: str, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty/notes.txt").write_text("x")
+    (tmp_path / "file").write_text("x")
+    places = {"PICTURES": pictures, "EMPTY": tmp_path / "empty", "OUT": tmp_path / "out", "FILE": tmp_path / "file"}
+    argv = [str(places.get(part, part)).replace("FILE", str(tmp_path / "file")) for part in arguments]
+    assert main(["segment", *argv]) == code
+    error = capsys.readouterr().err
+    assert words in error and "Traceback" not in error
+    assert not (tmp_path / "out/labels").exists()
+
+
+@pytest.mark.skipif("__import__('torch').cuda.is_available()", reason="this machine has a GPU")
+def test_cuda_without_a_gpu_says_which_torch_is_installed(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = [
+        "segment",
+        str(pictures),
+        "--classes",
+        "a; b",
+        "--out",
+        str(tmp_path),
+        "--model",
+        "lite",
+        "--device",
+        "cuda",
+    ]
+    assert main(argv) == 2
+    assert "--device cpu" in capsys.readouterr().err
+
+
+def test_the_labels_are_always_written() -> None:
+    assert parse_kinds("overlay") == ("labels", "overlay")
+    assert parse_kinds("geojson, labels") == ("labels", "geojson")
+
+
+def test_thresholds_for_all_and_for_one() -> None:
+    classes = parse_classes("cat; sky")
+    assert parse_thresholds([], classes) == {}
+    assert parse_thresholds(["0.3", "sky=0.5"], classes) == {"cat": 0.3, "sky": 0.5}
+
+
+def test_batch_size_is_auto_or_a_number() -> None:
+    assert parse_batch_size("auto") is None
+    assert parse_batch_size("12") == 12
+    with pytest.raises(UsageError):
+        parse_batch_size("many")
