@@ -7,6 +7,7 @@ frames the first is taken. The content decides what a file is, never its suffix.
 from __future__ import annotations
 
 import io
+import logging
 import os
 import re
 from pathlib import Path
@@ -84,7 +85,7 @@ def decode_picture(data: bytes, name: str) -> np.ndarray:
     try:
         with Image.open(io.BytesIO(data), formats=_formats()) as image:
             image.load()
-            return np.array(_to_rgb(ImageOps.exif_transpose(image), name))
+            return np.array(_to_rgb(_upright(image), name))
     except (PictureError, MemoryError):
         raise
     except UnidentifiedImageError as error:
@@ -107,6 +108,14 @@ def _too_large(error: Exception) -> str:
         return f"too large to decode safely ({error})"
     pixels, limit = (int(count) / 1e6 for count in found)
     return f"{pixels:.0f} megapixels, more than the {limit:.0f} that Pillow decodes safely (decompression bomb)"
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception as error:  # a damaged EXIF block raises many kinds; the pixels are whole
+        logging.getLogger(__name__).info("EXIF orientation not read: %s", error)
+        return image
 
 
 def _to_rgb(image: Image.Image, name: str) -> Image.Image:
