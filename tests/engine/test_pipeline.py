@@ -11,12 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import densevl
 from densevl.core.errors import MemoryLimitError, OutputError, PictureError, ShapeError, WeightsError
 from densevl.core.structures import Segmentation
 from densevl.engine import Journal, fixed_groups
 from tests.engine.fakes import FakeSource, RawWriter, infer, run, tree
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(densevl.__file__).resolve().parents[1]
 
 
 def journal_names(out: Path) -> list[str]:
@@ -285,7 +286,7 @@ def test_writing_goes_on_while_a_group_is_inferred(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_run_killed_three_times_ends_with_the_bytes_of_an_unbroken_one(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "tests.engine.fakes", str(tmp_path / "killed"), "120"]
+    command = [sys.executable, "-m", run.__module__, str(tmp_path / "killed"), "120"]
     run(tmp_path / "whole", FakeSource(120))
     journal = tmp_path / "killed" / "journal.jsonl"
     dice = random.Random(0)
