@@ -73,9 +73,9 @@ def _read_ids(values: Sequence[str]) -> frozenset[int]:
 
 
 def _make_report(figures: Mapping[str, Any], names: Sequence[str], **counts: int) -> dict[str, Any]:
-    """All figures in per cent as JSON knows them: NaN is null."""
+    """All figures in per cent (the metric gives fractions by class) as JSON knows them: NaN is null."""
     rows = [
-        {"name": name, "IoU": _finite(iou), "Acc": _finite(acc)}
+        {"name": name, "IoU": _finite(100 * iou), "Acc": _finite(100 * acc)}
         for name, iou, acc in zip(names, figures["IoU"], figures["Acc"], strict=True)
     ]
     left_out = {f"left_out_of_m{key}": sum(row[key] is None for row in rows) for key in ("IoU", "Acc")}

@@ -22,7 +22,7 @@ from densevl.vocab.words import fold
 LEFTOVER_NAMES = frozenset(
     {"background", "other", "others", "unknown", "unlabelled", "unlabeled", "void", "rest", "everything else"}
 )
-_HEADER = re.compile(r"^#\s*synonyms\s*:\s*([^\w\s])\s*$", re.MULTILINE | re.IGNORECASE)
+_HEADER = re.compile(r"^#[ \t]*synonyms[ \t]*:[ \t]*([^\w\s])[ \t]*$", re.MULTILINE | re.IGNORECASE)
 
 
 def is_leftover(name: str) -> bool:
