@@ -31,7 +31,7 @@ class LegendRow:
 
 
 def attach_legend(drawing: np.ndarray, rows: Sequence[LegendRow]) -> np.ndarray:
-    """Put a legend beside or below a picture, whichever makes the smaller sheet; nothing of the picture is hidden.
+    """Put a legend beside or below a picture, whichever keeps the longest side shorter; it hides nothing of it.
 
     Args:
         drawing: [H, W, 3] uint8 RGB.
@@ -46,7 +46,7 @@ def attach_legend(drawing: np.ndarray, rows: Sequence[LegendRow]) -> np.ndarray:
     beside = columns.draw(per_column=len(rows), least=(height, 0))
     across = max(1, width // columns.width)
     below = columns.draw(per_column=ceil(len(rows) / across), least=(0, width))
-    if beside.shape[0] * (width + beside.shape[1]) <= (height + below.shape[0]) * below.shape[1]:
+    if max(beside.shape[0], width + beside.shape[1]) < max(height + below.shape[0], below.shape[1]):
         return np.concatenate([_on_paper(drawing, beside.shape[0], width), beside], axis=1)
     return np.concatenate([_on_paper(drawing, height, below.shape[1]), below], axis=0)
 
