@@ -10,7 +10,7 @@ from densevl.core.stages import Writer
 from densevl.visualize.palette import palette
 from densevl.visualize.regions import region_features
 from densevl.visualize.writers import WRITERS, save_segmentation
-from tests.visualize.results import make_picture, make_result
+from tests.densevl.visualize.results import make_picture, make_result
 
 LABELS = np.random.default_rng(0).choice([0, 1, 2, 255], (30, 40))
 PICTURE = make_picture(30, 40)

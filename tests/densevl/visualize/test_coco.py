@@ -5,7 +5,7 @@ from pycocotools import mask as coco_mask
 
 from densevl.visualize.coco import coco_document
 from densevl.visualize.writers import encode_labels
-from tests.visualize.results import make_result
+from tests.densevl.visualize.results import make_result
 
 
 def written(folder, *label_maps, num_classes=3):

@@ -6,7 +6,7 @@ from densevl.core.errors import ShapeError, UsageError
 from densevl.visualize import overlay
 from densevl.visualize.overlay import draw_overlay, draw_segmentation
 from densevl.visualize.palette import palette
-from tests.visualize.results import make_picture, make_result
+from tests.densevl.visualize.results import make_picture, make_result
 
 NAMES = ("wall", "sky", "tree")
 

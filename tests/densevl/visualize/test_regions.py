@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from densevl.visualize.regions import SMALLEST_SHARE, outline, region_features
-from tests.visualize.results import make_result
+from tests.densevl.visualize.results import make_result
 
 
 def area(ring):

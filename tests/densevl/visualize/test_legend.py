@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from densevl.visualize.legend import PAPER, LegendRow, attach_legend
-from tests.visualize.results import make_picture
+from tests.densevl.visualize.results import make_picture
 
 ROWS = [
     LegendRow((200, 30, 30), "wall", "60%"),
