@@ -10,6 +10,7 @@ import argparse
 import importlib
 import logging
 import sys
+import warnings
 from collections.abc import Sequence
 from importlib.metadata import entry_points
 from types import ModuleType
@@ -57,6 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = make_parser(verbs).parse_args(argv)
     level = logging.INFO if args.verbose else logging.WARNING
     logging.basicConfig(level=level, format="densevl: %(message)s", stream=sys.stderr)
+    warnings.simplefilter("default" if args.verbose else "ignore")  # of libraries; ours go through logging
     try:
         return int(verbs[args.verb].run(args))
     except KeyboardInterrupt:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from densevl.core.structures import Segmentation, no_label_id
+from densevl.data.pictures import shown
 from densevl.engine.journal import Record
 from densevl.engine.pipeline import Failure
 from densevl.visualize import WRITERS, ReportRow, palette
@@ -19,7 +20,7 @@ from densevl.vocab import ClassList
 def picture_row(result: Segmentation, path: Path) -> dict[str, Any]:
     """What the journal keeps of a picture: source, size [H, W], doubt, pixels by class (last: without a label)."""
     return {
-        "source": path.as_posix(),
+        "source": shown(path),
         "size": list(result.label_map.shape),
         "doubt": round(result.mean_doubt, 6),
         "pixels": result.pixel_counts.tolist(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -172,3 +173,12 @@ def test_a_plan_counts_files_and_windows_and_writes_nothing(
     assert (plan["files"], plan["unreadable"], plan["windows"]) == (5, 1, 4)
     assert plan["largest_picture"] == "48x64" and plan["peak_memory_mb"] > 0 and plan["estimated_seconds"] >= 0
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_file_names_that_are_no_utf_8_are_labelled_too(segmenter: Segmenter, tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    with open(os.fsencode(folder) + b"/caf\xe9.png", "wb") as stream:
+        Image.fromarray(np.zeros((20, 30, 3), np.uint8)).save(stream, "PNG")
+    result = label(segmenter, folder, tmp_path / "out", kinds=KINDS)
+    assert (result.done, result.failed) == (1, ())
