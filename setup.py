@@ -55,6 +55,7 @@ setup(
         "pycocotools>=2.0.8",
         "safetensors>=0.4",
         "huggingface_hub>=0.25",
+        "packaging>=22",
         "tqdm>=4.60",
         "ftfy",
         "regex",

@@ -112,6 +112,10 @@ class Source(Protocol):
         """The output name of every item: a relative path without suffix, unique."""
         ...
 
+    def digest(self, index: int) -> str:
+        """The sha256 of an item's bytes, without decoding them; raises PictureError."""
+        ...
+
     def read(self, index: int) -> tuple[np.ndarray, str]:
         """uint8 RGB [H, W, 3] and the sha256 of the bytes it was decoded from; raises PictureError."""
         ...

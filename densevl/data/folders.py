@@ -42,6 +42,14 @@ class PictureSource:
         """The output name of every picture."""
         return self.output_names
 
+    def digest(self, index: int) -> str:
+        """The sha256 of a picture's file.
+
+        Raises:
+            PictureError: it cannot be read.
+        """
+        return sha256_bytes(read_bytes(self.paths[index]))
+
     def read(self, index: int) -> tuple[np.ndarray, str]:
         """Decode a picture: uint8 RGB [H, W, 3] and the sha256 of the file.
 

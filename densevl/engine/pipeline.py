@@ -182,23 +182,35 @@ class Pipeline:
             flow.reading.append([flow.files.submit(self._read, _Item(index, names[index])) for index in group])
 
     def _take_down(self, items: list[_Item], flow: _Flow) -> None:
-        readable = [item for item in items if not item.reason]
-        if not all(item.finished for item in readable):
-            self._infer(readable)
+        if not all(item.finished or item.reason for item in items):
+            for item in items:
+                self._decode(item)  # the company of an unfinished item, where it was finished and not decoded yet
+            self._infer([item for item in items if not item.reason])
         writes = [flow.files.submit(self._write, item) for item in items]
         flow.writing.append((len(items), flow.clerk.submit(self._commit, writes)))
 
     def _read(self, item: _Item) -> _Item:
-        """Decode an item and see whether it is finished; the outputs are hashed here, beside inference."""
+        """See whether an item is finished, and decode it where it is not; files are hashed here, beside inference."""
+        if self.journal.newest(item.name) is None:
+            return self._decode(item)
         try:
-            item.picture, digest = self.source.read(item.index)
+            item.input_sha256 = self.source.digest(item.index)
         except Exception as error:
             self._fail(item, error)
             return item
         wanted = [writer.path(item.name) for writer in self.writers]
-        record = self.journal.finished(item.name, input_sha256=digest, settings=self.settings, wanted=wanted)
-        item.input_sha256 = digest
-        item.finished = record is not None
+        settings, digest = self.settings, item.input_sha256
+        item.finished = (
+            self.journal.finished(item.name, input_sha256=digest, settings=settings, wanted=wanted) is not None
+        )
+        return item if item.finished else self._decode(item)
+
+    def _decode(self, item: _Item) -> _Item:
+        if item.picture is None and not item.reason:
+            try:
+                item.picture, item.input_sha256 = self.source.read(item.index)
+            except Exception as error:
+                self._fail(item, error)
         return item
 
     def _infer(self, items: list[_Item]) -> None:

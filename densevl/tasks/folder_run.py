@@ -22,7 +22,7 @@ from densevl.tasks.run_documents import classes_document, failed_document, pictu
 from densevl.tasks.run_plan import measure
 from densevl.tasks.segmenter import Segmenter, apply_threshold
 from densevl.visualize import WRITERS, coco_document, write_report
-from densevl.vocab import ClassList
+from densevl.vocab import ClassList, load_templates
 
 AUTO_BATCH_GPU = 8  # windows; on a CPU a batch gains nothing and costs memory
 
@@ -142,7 +142,7 @@ class FolderRun:
             "config": segmenter.config_text,
             "weights": segmenter.text_encoder.weights_id,
             "classes": [[name, *words] for name, words in zip(self.classes.names, self.classes.synonyms, strict=True)],
-            "templates": self.options.templates or segmenter.text_encoder.templates,
+            "templates": load_templates(self.options.templates or segmenter.text_encoder.templates),
             "thresholds": dict(self.options.thresholds),
             "device": segmenter.device.type,
             "precision": str(segmenter.dtype).removeprefix("torch."),
@@ -163,7 +163,7 @@ class FolderRun:
             items = ((record.row["source"], out / WRITERS["labels"].path(record.name)) for record in records)
             write_atomic(out / "coco.json", json.dumps(coco_document(items, names)).encode())
         rows = report_rows(records, names, with_overlay="overlay" in self.options.kinds)
-        shown = {key: value for key, value in settings.items() if key not in ("config", "classes")}
+        shown = {key: value for key, value in settings.items() if key not in ("config", "classes", "templates")}
         report = write_report(rows, title=f"{len(rows)} pictures labelled", settings=shown, class_names=names)
         write_atomic(out / "report.html", report)
 

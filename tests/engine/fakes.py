@@ -41,10 +41,16 @@ class FakeSource:
     def names(self) -> Sequence[str]:
         return [f"sub{index % 3}/p{index:03d}" for index in range(self.count)]
 
-    def read(self, index: int) -> tuple[np.ndarray, str]:
+    def draw(self, index: int) -> np.ndarray:
         if index in self.broken:
             raise PictureError(f"p{index:03d}.png is cut off: make it again")
-        picture = np.random.default_rng(index).integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
+        return np.random.default_rng(index).integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
+
+    def digest(self, index: int) -> str:
+        return sha256_bytes(self.draw(index).tobytes())
+
+    def read(self, index: int) -> tuple[np.ndarray, str]:
+        picture = self.draw(index)
         digest = sha256_bytes(picture.tobytes())
         with self._guard:
             self.reads.append(index)

@@ -84,8 +84,10 @@ def test_an_empty_source_is_an_empty_run(tmp_path: Path) -> None:
 def test_the_same_command_finds_everything_finished(tmp_path: Path) -> None:
     run(tmp_path, FakeSource(10))
     journal = (tmp_path / "journal.jsonl").read_bytes()
-    count = run(tmp_path, FakeSource(10), infer=no_infer)
+    source = FakeSource(10)
+    count = run(tmp_path, source, infer=no_infer)
     assert (count.done, count.resumed) == (0, 10)
+    assert source.reads == []  # nothing was decoded
     assert (tmp_path / "journal.jsonl").read_bytes() == journal
 
 

@@ -182,3 +182,12 @@ def test_file_names_that_are_no_utf_8_are_labelled_too(segmenter: Segmenter, tmp
         Image.fromarray(np.zeros((20, 30, 3), np.uint8)).save(stream, "PNG")
     result = label(segmenter, folder, tmp_path / "out", kinds=KINDS)
     assert (result.done, result.failed) == (1, ())
+
+
+def test_an_edited_template_file_redoes_everything(segmenter: Segmenter, pictures: Path, tmp_path: Path) -> None:
+    templates = tmp_path / "templates.txt"
+    templates.write_text("a photo of a {}.\n")
+    label(segmenter, pictures, tmp_path / "out", templates=str(templates))
+    assert label(segmenter, pictures, tmp_path / "out", templates=str(templates)).resumed == 4
+    templates.write_text("a drawing of a {}.\n")
+    assert label(segmenter, pictures, tmp_path / "out", templates=str(templates)).resumed == 0
