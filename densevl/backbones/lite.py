@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from densevl.backbones.lite_text import SentenceEncoder, TextMap
 from densevl.weights import get_row, load_strict, locate, read_state_dict
@@ -42,15 +43,18 @@ class LiteModel(nn.Module):
         self.text_map = TextMap(self.image_net.classifier.weight.detach())
         self.weights_id = weights_id
         last_norm = self.image_net.bn2
-        self.register_buffer("usual_features", mean_after_relu6(last_norm.bias.detach(), last_norm.weight.detach()))
+        usual = mean_after_relu6(last_norm.bias.detach(), last_norm.weight.detach())
+        self.register_buffer("usual_features", usual, persistent=False)  # [1280]
         self.eval().requires_grad_(False)
+        fold_norms(self.image_net)
+        self.image_net.to(memory_format=torch.channels_last)
 
     def encode_image(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Pixels [B, 3, H, W] in [0, 1] -> features [B, 1280, H/32, W/32] and guide [B, 80, H/16, W/16]."""
         net = self.image_net
+        pixels = pixels.contiguous(memory_format=torch.channels_last)
         guide = net.blocks[:GUIDE_BLOCKS](net.bn1(net.conv_stem(pixels * 2 - 1)))
-        features = net.bn2(net.conv_head(net.blocks[GUIDE_BLOCKS:](guide)))
-        return features, guide
+        return net.bn2(net.conv_head(net.blocks[GUIDE_BLOCKS:](guide))), guide
 
     def encode_text(self, prompts: Sequence[str]) -> Tensor:
         """Prompts -> [n, 384] unit vectors."""
@@ -96,6 +100,18 @@ def _block_part(part: str, *, first: bool) -> str:
     if part in ("bn0", "bn1", "bn2"):
         return f"bn{int(part[2:]) + (0 if first else 1)}"
     return part
+
+
+def fold_norms(module: nn.Module) -> None:
+    """Merge every frozen batch norm into the convolution before it; what is left of it is its activation."""
+    children = list(module.named_children())
+    for (_, conv), (name, norm) in zip(children, children[1:], strict=False):
+        if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+            statistics = (norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias)
+            conv.weight, conv.bias = fuse_conv_bn_weights(conv.weight, conv.bias, *statistics)
+            setattr(module, name, norm.act)
+    for _, child in children:
+        fold_norms(child)
 
 
 def mean_after_relu6(mean: Tensor, deviation: Tensor) -> Tensor:

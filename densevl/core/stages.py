@@ -73,9 +73,9 @@ class Head(Protocol):
 
 @runtime_checkable
 class ScoreRefiner(Protocol):
-    """Scores [B, K, h, w] and the pixels they came from [B, 3, H, W] -> scores [B, K, h', w']."""
+    """Scores [B, K, h, w] -> scores [B, K, h', w'], knowing the pixels [B, 3, H, W], features and words behind them."""
 
-    def __call__(self, scores: Tensor, pixels: Tensor) -> Tensor:
+    def __call__(self, scores: Tensor, *, pixels: Tensor, feature_map: FeatureMap, bank: TextBank) -> Tensor:
         """Refine."""
         ...
 

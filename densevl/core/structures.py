@@ -37,18 +37,22 @@ class FeatureMap:
     Attributes:
         features: [B, D, h, w], not normalised.
         guide: [B, G, h, w] or None: what a refiner compares patches with, on the same grid.
+        objectness: [B, 1, h, w] logits or None: how likely a patch belongs to an object, on the same grid.
     """
 
     features: Tensor
     guide: Tensor | None = None
+    objectness: Tensor | None = None
 
     def __post_init__(self) -> None:
-        """Check that features and guide are maps on one grid."""
+        """Check that features, guide and objectness are maps on one grid."""
         _check(self.features.ndim == 4, "features [B, D, h, w]", tuple(self.features.shape))
-        if self.guide is not None:
-            same = self.guide.ndim == 4 and self.guide.shape[2:] == self.features.shape[2:]
-            same = same and self.guide.shape[0] == self.features.shape[0]
-            _check(same, f"guide [B, G, h, w] beside features {tuple(self.features.shape)}", tuple(self.guide.shape))
+        batch, _, height, width = self.features.shape
+        for name, beside, channels in (("guide", self.guide, None), ("objectness", self.objectness, 1)):
+            if beside is not None:
+                expected = (batch, channels or (beside.shape[1] if beside.ndim == 4 else None), height, width)
+                came = tuple(beside.shape)
+                _check(came == expected, f"{name} {[batch, channels or 'G', height, width]}", came)
 
     def with_features(self, features: Tensor) -> FeatureMap:
         """The same map with other features (and the same guide)."""

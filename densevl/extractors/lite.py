@@ -10,7 +10,7 @@ from densevl.core.errors import ShapeError
 from densevl.core.structures import FeatureMap
 
 PICTURE_SHARE = 0.5  # of the picture's mean is taken from every patch: what is everywhere names nothing
-USUAL_SHARE = 1.0  # and so much of what the net gives for ImageNet at large
+USUAL_SHARE = 1.5  # and this much of what the net gives for pictures at large
 
 
 class LiteExtractor(nn.Module):

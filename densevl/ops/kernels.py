@@ -27,28 +27,29 @@ def _spans(values, rows, lowest, highest):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _above_bound(low, high, found):  # type: ignore[no-untyped-def]
-    """Where high reaches the largest low: ascending places into `found`, one entry longer; returns how many."""
-    bound = low[0]
-    for c in range(low.size):
-        bound = max(bound, low[c])
-    count = 0
-    for c in range(low.size):
-        found[count] = c
-        count += high[c] >= bound
-    return count
+def _above_bound(reach, count, found):  # type: ignore[no-untyped-def]
+    """Where reach[1] attains the largest reach[0]: ascending places into `found`, one longer; returns how many."""
+    bound = reach[0, 0]
+    for k in range(count):
+        bound = max(bound, reach[0, k])
+    number = 0
+    for k in range(count):
+        found[number] = k
+        number += reach[1, k] >= bound
+    return number
 
 
 @compiled
-def _tile_candidates(lowest, highest, cols, found):  # type: ignore[no-untyped-def]
+def _tile_candidates(lowest, highest, cols, reach, found):  # type: ignore[no-untyped-def]
     """Classes that can win in a tile, from the spans of its node columns; returns how many."""
-    low, high = lowest[cols[0]].copy(), highest[cols[0]].copy()
+    reach[0] = lowest[cols[0]]
+    reach[1] = highest[cols[0]]
     for q in cols[1:]:
-        node_low, node_high = lowest[q], highest[q]
+        low, high = lowest[q], highest[q]
         for c in range(low.size):
-            low[c] = min(low[c], node_low[c])
-            high[c] = max(high[c], node_high[c])
-    return _above_bound(low, high, found)
+            reach[0, c] = min(reach[0, c], low[c])
+            reach[1, c] = max(reach[1, c], high[c])
+    return _above_bound(reach, reach.shape[1], found)
 
 
 @compiled
@@ -65,28 +66,30 @@ def _across(values, rows, cols, weights, classes, lines):  # type: ignore[no-unt
 
 
 @compiled
-def _line_spans(lines, width, least, most):  # type: ignore[no-untyped-def]
-    """Smallest and largest value of each line over the `width` pixels of the tile: [P, k] each."""
-    for p in range(least.shape[0]):
-        for k in range(least.shape[1]):
+def _line_spans(lines, width, count, spans):  # type: ignore[no-untyped-def]
+    """Smallest and largest value of each line over the `width` pixels of the tile: `spans` [P, 2, k]."""
+    for p in range(spans.shape[0]):
+        for k in range(count):
             line = lines[p, k]
             low = high = line[0]
             for x in range(width):
                 low = min(low, line[x])
                 high = max(high, line[x])
-            least[p, k] = low
-            most[p, k] = high
+            spans[p, 0, k] = low
+            spans[p, 1, k] = high
 
 
 @compiled
-def _row_candidates(weights, least, most, found):  # type: ignore[no-untyped-def]
+def _row_candidates(spans, weights, count, reach, found):  # type: ignore[no-untyped-def]
     """Which of a tile's candidates can win in one pixel row, from the spans of their lines; returns how many."""
-    low, high = weights[0] * least[0], weights[0] * most[0]
+    for k in range(count):
+        reach[0, k] = weights[0] * spans[0, 0, k]
+        reach[1, k] = weights[0] * spans[0, 1, k]
     for p in range(1, weights.size):
-        for k in range(low.size):
-            low[k] += weights[p] * least[p, k]
-            high[k] += weights[p] * most[p, k]
-    return _above_bound(low, high, found)
+        for k in range(count):
+            reach[0, k] += weights[p] * spans[p, 0, k]
+            reach[1, k] += weights[p] * spans[p, 1, k]
+    return _above_bound(reach, count, found)
 
 
 @compiled
@@ -118,26 +121,27 @@ def fill_class_map(values, rows, cols, labels, confidence):  # type: ignore[no-u
     """
     row_starts, row_nodes, row_weights = rows
     col_starts, col_nodes, col_weights = cols
+    classes, taps, lanes = values.shape[2], row_nodes.shape[1], col_weights.shape[2]
     lowest = np.empty(values.shape[1:], dtype=np.float32)
     highest = np.empty_like(lowest)
-    found = np.empty(values.shape[2] + 1, dtype=np.int32)
+    reach = np.empty((2, classes), dtype=np.float32)
+    found = np.empty(classes + 1, dtype=np.int32)
     kept = np.empty_like(found)
-    lines = np.empty((row_nodes.shape[1], values.shape[2], col_weights.shape[2]), dtype=np.float32)
-    best = np.empty(col_weights.shape[2], dtype=np.float32)
-    winner = np.empty(best.size, dtype=np.int32)
+    lines = np.empty((taps, classes, lanes), dtype=np.float32)
+    spans = np.empty((taps, 2, classes), dtype=np.float32)
+    best = np.empty(lanes, dtype=np.float32)
+    winner = np.empty(lanes, dtype=np.int32)
     for i in range(row_nodes.shape[0]):
         _spans(values, row_nodes[i], lowest, highest)
         for j in range(col_nodes.shape[0]):
-            classes = found[: _tile_candidates(lowest, highest, col_nodes[j], found)]
             left, right = col_starts[j], col_starts[j + 1]
-            _across(values, row_nodes[i], col_nodes[j], col_weights[j], classes, lines)
-            least = np.empty((lines.shape[0], classes.size), dtype=np.float32)
-            most = np.empty_like(least)
-            _line_spans(lines, right - left, least, most)
+            count = _tile_candidates(lowest, highest, col_nodes[j], reach, found)
+            _across(values, row_nodes[i], col_nodes[j], col_weights[j], found[:count], lines)
+            _line_spans(lines, right - left, count, spans)
             for y in range(row_starts[i], row_starts[i + 1]):
                 weights = row_weights[i, :, y - row_starts[i]]
-                count = _row_candidates(weights, least, most, kept)
-                _row(lines, weights, classes, kept[:count], best, winner)
+                number = _row_candidates(spans, weights, count, reach, kept)
+                _row(lines, weights, found, kept[:number], best, winner)
                 for x in range(left, right):
                     labels[y, x] = winner[x - left]
                     confidence[y, x] = best[x - left]

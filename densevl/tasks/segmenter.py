@@ -212,7 +212,7 @@ class Segmenter(nn.Module):
         by_pixel = rearrange(feature_map.features.float(), "b d h w -> b h w d")
         scores = rearrange(self.head(by_pixel, bank), "b h w k -> b k h w")
         for score_refiner in self.score_refiners:
-            scores = score_refiner(scores, pixels)
+            scores = score_refiner(scores, pixels=pixels, feature_map=feature_map, bank=bank)
         return scores
 
 

@@ -1,0 +1,54 @@
+"""What a benchmark row compares: our form of a job and a plain one, on the same inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import Any
+
+from densevl.core.errors import UnknownNameError
+
+GROUP = "densevl.scenarios"
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One job in two forms.
+
+    Attributes:
+        name: the row's name.
+        prepare: makes the inputs, always the same.
+        ours: inputs -> result.
+        reference: inputs -> result of the plain form.
+        compare: (inputs, result of ours, result of the reference) -> whether they are equal, and the largest difference.
+    """
+
+    name: str
+    prepare: Callable[[], Any]
+    ours: Callable[[Any], Any]
+    reference: Callable[[Any], Any]
+    compare: Callable[[Any, Any, Any], tuple[bool, float]]
+
+
+def all_scenarios() -> list[Scenario]:
+    """Ours, and those of other packages: an entry point of the group is a function that returns scenarios."""
+    from densevl.bench import class_map, cold_start, metric
+
+    found = [*class_map.scenarios(), *metric.scenarios(), *cold_start.scenarios()]
+    for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
+        more: Iterable[Scenario] = entry.load()()
+        found += more
+    return found
+
+
+def find_scenario(name: str) -> Scenario:
+    """The scenario of a name.
+
+    Raises:
+        UnknownNameError: there is none.
+    """
+    known = {scenario.name: scenario for scenario in all_scenarios()}
+    if name not in known:
+        raise UnknownNameError("scenario", name, known)
+    return known[name]
