@@ -10,7 +10,7 @@ from densevl.cli import models
 from densevl.core.config import model_configs, read_config
 from densevl.core.errors import UnknownNameError, UsageError, WeightsError
 from densevl.weights import get_row
-from tests.weights.test_locate import write
+from tests.densevl.weights.test_locate import write
 
 
 def run(*argv: str) -> int:

@@ -15,7 +15,7 @@ import densevl
 from densevl.core.errors import MemoryLimitError, OutputError, PictureError, ShapeError, WeightsError
 from densevl.core.structures import Segmentation
 from densevl.engine import Journal, fixed_groups
-from tests.engine.fakes import FakeSource, RawWriter, infer, run, tree
+from tests.densevl.engine.fakes import FakeSource, RawWriter, infer, run, tree
 
 ROOT = Path(densevl.__file__).resolve().parents[1]
 

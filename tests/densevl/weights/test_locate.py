@@ -9,7 +9,7 @@ import pytest
 from densevl.core.errors import UnknownNameError, WeightsError
 from densevl.weights import WeightsRow, cache_folder, find, hub_hash, is_offline, locate
 from densevl.weights import locate as locate_function
-from tests.weights.servers import serving
+from tests.densevl.weights.servers import serving
 
 CONTENT = b"some weights"
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

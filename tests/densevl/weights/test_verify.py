@@ -7,7 +7,7 @@ import pytest
 
 from densevl.core.errors import UnknownNameError
 from densevl.weights import get_row, verify
-from tests.weights.test_locate import hub_copy, write
+from tests.densevl.weights.test_locate import hub_copy, write
 
 
 def test_the_packaged_weights_are_the_published_ones() -> None:

@@ -10,7 +10,7 @@ from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
 from densevl.core.errors import WeightsError
 from densevl.weights.download import fetch, fetch_from_hub
-from tests.weights.servers import serving
+from tests.densevl.weights.servers import serving
 
 CONTENT = bytes(range(256)) * 1000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

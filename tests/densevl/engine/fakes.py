@@ -1,6 +1,6 @@
 """A run without a model: pictures made from their position, labels that depend on the whole group.
 
-`python -m tests.engine.fakes OUT` runs it slowly, to be killed.
+`python -m tests.densevl.engine.fakes OUT` runs it slowly, to be killed.
 """
 
 from __future__ import annotations
