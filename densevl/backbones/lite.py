@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -105,7 +106,7 @@ def _block_part(part: str, *, first: bool) -> str:
 def fold_norms(module: nn.Module) -> None:
     """Merge every frozen batch norm into the convolution before it; what is left of it is its activation."""
     children = list(module.named_children())
-    for (_, conv), (name, norm) in zip(children, children[1:], strict=False):
+    for (_, conv), (name, norm) in pairwise(children):
         if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
             statistics = (norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias)
             conv.weight, conv.bias = fuse_conv_bn_weights(conv.weight, conv.bias, *statistics)
@@ -116,7 +117,7 @@ def fold_norms(module: nn.Module) -> None:
 
 def mean_after_relu6(mean: Tensor, deviation: Tensor) -> Tensor:
     """[C] mean of min(max(x, 0), 6) for normal x: a batch norm's bias and weight tell what its layer usually gives."""
-    deviation = deviation.abs().clamp(min=torch.finfo(deviation.dtype).tiny)
+    deviation = deviation.abs().clamp(min=1e-6)
 
     def above(limit: float) -> Tensor:  # mean of max(x - limit, 0)
         z = (mean - limit) / deviation

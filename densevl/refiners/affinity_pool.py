@@ -26,7 +26,7 @@ class AffinityPoolRefiner:
             ShapeError: the map has no guide.
         """
         if feature_map.guide is None:
-            raise ShapeError("affinity pooling needs a guide [B, G, h, w] beside the features; this extractor gives none")
+            raise ShapeError("affinity pooling needs a guide [B, G, h, w] beside the features; the extractor gave none")
         pooled = affinity_pool(
             feature_map.features.flatten(2), feature_map.guide.flatten(2), threshold=self.threshold, power=self.power
         )  # [B, D, h * w]

@@ -8,6 +8,6 @@ model = dict(
     extractor=dict(type="densevl.extractors.LiteExtractor", lite_model="$lite"),
     text_encoder="$lite",
     refiners=[dict(type="densevl.refiners.AffinityPoolRefiner", threshold=0.0, power=4)],
-    head=dict(type="densevl.heads.CosineHead", logit_scale=40.0, normalise=False),
+    head=dict(type="densevl.heads.CosineHead", logit_scale=70.0, normalise=False),
     geometry=dict(type="densevl.tasks.Geometry", short_side=704),
 )
