@@ -74,12 +74,16 @@ def load_clip(
         checkpoint = _from_name(model.replace("/", "-"), pretrained, offline)
     quick_gelu = _activation(checkpoint, quickgelu)
     hashed = hub_hash(checkpoint.path) or file_hash(checkpoint.path)
-    return CLIPBackbone.from_config(
-        {**checkpoint.model_cfg, "quick_gelu": quick_gelu},
-        read_state_dict(checkpoint.path, trust=trust),
-        preprocess_cfg=checkpoint.preprocess_cfg,
-        weights_id=f"{hashed}-{'quickgelu' if quick_gelu else 'gelu'}",
-    )
+    state_dict = read_state_dict(checkpoint.path, trust=trust)
+    try:
+        return CLIPBackbone.from_config(
+            {**checkpoint.model_cfg, "quick_gelu": quick_gelu},
+            state_dict,
+            preprocess_cfg=checkpoint.preprocess_cfg,
+            weights_id=f"{hashed}-{'quickgelu' if quick_gelu else 'gelu'}",
+        )
+    except WeightsError as error:
+        raise WeightsError(f"{checkpoint.path}: {error}") from error
 
 
 def _from_name(model: str, pretrained: str, offline: bool | None) -> _Checkpoint:

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from densevl.cli.app import main
 from densevl.cli.segment import parse_batch_size, parse_kinds, parse_thresholds
 from densevl.core.errors import UsageError
 from densevl.vocab import parse_classes
+from tests.tiny import tiny_clip_weights
 
 SMALL = ("--model", "lite", "--offline", "--short-side", "96")
 
@@ -95,6 +97,16 @@ def test_bad_input_gets_one_message_and_its_exit_code(
     error = capsys.readouterr().err
     assert words in error and "Traceback" not in error
     assert not (tmp_path / "out/labels").exists()
+
+
+def test_weights_of_another_model_are_refused_with_counts(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch.save(tiny_clip_weights(), tmp_path / "tiny.pt")
+    flags = ["--model", "maskclip-b16", "--weights", str(tmp_path / "tiny.pt"), "--out", str(tmp_path / "out")]
+    assert main(["segment", str(pictures), "--classes", "a; b", *flags]) == 4
+    error = capsys.readouterr().err
+    assert "tiny.pt" in error and "shape" in error and "Traceback" not in error
 
 
 @pytest.mark.skipif("__import__('torch').cuda.is_available()", reason="this machine has a GPU")
