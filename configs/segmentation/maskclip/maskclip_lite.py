@@ -1,7 +1,7 @@
 """The embedded default: EfficientNet-Lite0 and MiniLM, both carried by packages. Nothing is downloaded."""
 
 weights = ["efficientnet-lite0", "all-minilm-l6-v2"]
-limits = "lite is a small embedded model: it finds everyday objects roughly, borders are soft, streets and plants are weak"
+limits = "lite is a small embedded model: everyday objects come out roughly, borders are soft, thin things, pavement and trees are weak"
 parts = dict(lite=dict(type="densevl.backbones.load_lite"))
 model = dict(
     type="densevl.tasks.Segmenter",
