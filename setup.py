@@ -33,7 +33,7 @@ setup(
     packages=[*find_packages(include=["densevl*", "video*"]), *CONFIG_FOLDERS],
     package_dir={"densevl.configs": "configs"},
     package_data={
-        "densevl": ["vocab/lists/*.txt", "backbones/*.json", "backbones/*.npy", "visualize/*.html"],
+        "densevl": ["vocab/lists/*.txt", "backbones/*.json", "visualize/*.html"],
         "densevl.configs": ["**/*.py"],
     },
     install_requires=[

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-from densevl.backbones.lite_text import SentenceEncoder, TextMap
+from densevl.backbones.lite_text import SentenceEncoder, TextMap, known_vectors
 from densevl.weights import get_row, load_strict, locate, read_state_dict
 
 IMAGE_WEIGHTS, TEXT_WEIGHTS = "efficientnet-lite0", "all-minilm-l6-v2"
@@ -26,6 +26,7 @@ class LiteModel(nn.Module):
     Args:
         image_state: EfficientNet-Lite0's tensors under their published names (`_conv_stem.weight` ...).
         sentence_encoder: the text tower.
+        known_vectors: [N, 384] of the names it knows, see lite_text.known_vectors.
         weights_id: names the text weights; the key of vectors cached on disk.
 
     Raises:
@@ -34,14 +35,21 @@ class LiteModel(nn.Module):
 
     templates = "lite"
 
-    def __init__(self, image_state: Mapping[str, Tensor], sentence_encoder: SentenceEncoder, weights_id: str) -> None:
+    def __init__(
+        self,
+        image_state: Mapping[str, Tensor],
+        sentence_encoder: SentenceEncoder,
+        *,
+        known_vectors: Tensor,
+        weights_id: str,
+    ) -> None:
         super().__init__()
         import timm
 
         self.image_net = timm.create_model("tf_efficientnet_lite0", pretrained=False)
         load_strict(self.image_net, map_names(image_state, self.image_net), name=IMAGE_WEIGHTS)
         self.sentence_encoder = sentence_encoder
-        self.text_map = TextMap(self.image_net.classifier.weight.detach())
+        self.text_map = TextMap(self.image_net.classifier.weight.detach(), known_vectors)
         self.weights_id = weights_id
         last_norm = self.image_net.bn2
         usual = mean_after_relu6(last_norm.bias.detach(), last_norm.weight.detach())
@@ -74,7 +82,9 @@ def load_lite() -> LiteModel:
     """
     image_file, text_file = locate(IMAGE_WEIGHTS), locate(TEXT_WEIGHTS)
     weights_id = f"{TEXT_WEIGHTS}-{str(get_row(TEXT_WEIGHTS).sha256)[:16]}"
-    return LiteModel(read_state_dict(image_file), SentenceEncoder(text_file.parent), weights_id)
+    encoder = SentenceEncoder(text_file.parent)
+    vectors = known_vectors(encoder, weights_id)
+    return LiteModel(read_state_dict(image_file), encoder, known_vectors=vectors, weights_id=weights_id)
 
 
 def map_names(state: Mapping[str, Tensor], net: nn.Module) -> dict[str, Tensor]:

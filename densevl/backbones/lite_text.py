@@ -5,13 +5,15 @@ The map knows two kinds of points: the 1000 class names, each with its classifie
 its names lack: what stuff is seen behind (sky: airliner, parachute, kite ...) and what a kind is made of (cat: the
 five breeds). They were written from general knowledge, before anything was measured with them.
 
-`lite_vectors.npy` holds the vectors of all these names, so that the text tower need not read 1664 of them at every
-start. After a change of the anchors write it anew: `write_name_vectors(SentenceEncoder(folder))`.
+The text tower reads all these names once on a machine; their vectors are kept in the cache folder.
 """
 
 from __future__ import annotations
 
+import io
 import json
+import logging
+import os
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -22,10 +24,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from densevl.core.errors import WeightsError
+from densevl.core.errors import OutputError, WeightsError
+from densevl.core.files import sha256_bytes, write_atomic
+from densevl.weights import cache_folder
+
+logger = logging.getLogger(__name__)
 
 ANCHOR_FILE = Path(__file__).with_name("lite_anchors.json")
-VECTOR_FILE = Path(__file__).with_name("lite_vectors.npy")
 TEMPLATES = ("{}", "a photo of a {}.")
 SHARPNESS = 15.0  # of the softmax over known names
 EVENNESS = 1.0  # of the classifier's covariance, in units of its mean variance: small means fully whitened
@@ -87,20 +92,21 @@ class TextMap(nn.Module):
 
     Args:
         classifier_rows: [1000, 1280] weights of ImageNet's classes.
+        known_vectors: [N, 384] of the class names and the anchors' phrases, as `known_vectors` gives them.
     """
 
     known_vectors: Tensor  # [N, 384] of names and phrases
     known_rows: Tensor  # [N, 1280]
     covariance: Tensor  # [1280, 1280]
 
-    def __init__(self, classifier_rows: Tensor) -> None:
+    def __init__(self, classifier_rows: Tensor, known_vectors: Tensor) -> None:
         super().__init__()
         rows = classifier_rows - classifier_rows.mean(dim=0)
         covariance = rows.T @ rows / len(rows)
         evenness = EVENNESS * covariance.diagonal().mean() * torch.eye(len(covariance))
         rows = F.normalize(rows, dim=-1)
         anchors = torch.stack([F.normalize(rows[list(ids)].mean(dim=0), dim=-1) for _, ids in read_anchors()])
-        self.register_buffer("known_vectors", read_name_vectors(), persistent=False)
+        self.register_buffer("known_vectors", known_vectors, persistent=False)
         self.register_buffer("known_rows", torch.cat([rows, anchors]), persistent=False)
         self.register_buffer("covariance", covariance + evenness, persistent=False)
 
@@ -133,21 +139,47 @@ def read_anchors() -> list[tuple[str, tuple[int, ...]]]:
     return [(phrase, ids[group]) for group in groups for phrase in group.split(", ")]
 
 
-def read_name_vectors() -> Tensor:
-    """[N, 384] unit vectors of the class names and then of the anchors' phrases."""
-    rows = torch.from_numpy(np.load(VECTOR_FILE)).float()
-    return F.normalize(rows, dim=-1)
+def known_vectors(encoder: SentenceEncoder, weights_id: str) -> Tensor:
+    """[N, 384] unit vectors of the class names, then of the anchors' phrases; read once, then kept in the cache folder.
+
+    Args:
+        encoder: the text tower.
+        weights_id: names its weights.
+    """
+    names = (*read_class_names(), *(phrase for phrase, _ in read_anchors()))
+    key = sha256_bytes(json.dumps([weights_id, TEMPLATES, names]).encode())[:16]
+    path = None if os.environ.get("DENSEVL_NO_CACHE") else cache_folder() / "lite" / f"{key}.npy"
+    vectors = _read_vectors(path, len(names))
+    if vectors is None:
+        logger.warning("lite reads the %d names it knows, once on this machine (some 10 seconds)", len(names))
+        vectors = name_vectors(encoder, names)
+        _keep_vectors(path, vectors)
+    return vectors
+
+
+def _read_vectors(path: Path | None, count: int) -> Tensor | None:
+    """The vectors kept there, or None where they are missing or damaged."""
+    if path is None:
+        return None
+    try:
+        vectors = torch.from_numpy(np.load(path, allow_pickle=False))
+    except (OSError, ValueError, EOFError):
+        return None
+    usable = vectors.ndim == 2 and len(vectors) == count and torch.allclose(vectors.norm(dim=1), torch.ones(count))
+    return vectors if usable else None
+
+
+def _keep_vectors(path: Path | None, vectors: Tensor) -> None:
+    stream = io.BytesIO()
+    np.save(stream, vectors.numpy())
+    try:
+        if path is not None:
+            write_atomic(path, stream.getvalue())
+    except OutputError as error:
+        logger.info("the names' vectors are not kept: %s", error)
 
 
 def name_vectors(encoder: SentenceEncoder, names: Sequence[str]) -> Tensor:
     """[n, 384] unit vectors of names, mean over the templates."""
     vectors = torch.stack([encoder([template.format(name) for name in names]) for template in TEMPLATES])
     return F.normalize(vectors.mean(dim=0), dim=-1)
-
-
-def write_name_vectors(encoder: SentenceEncoder) -> None:
-    """Write `lite_vectors.npy`: a byte a number, each row scaled to its largest."""
-    names = (*read_class_names(), *(phrase for phrase, _ in read_anchors()))
-    vectors = name_vectors(encoder, names)
-    scaled = vectors / vectors.abs().amax(dim=-1, keepdim=True) * 127
-    np.save(VECTOR_FILE, scaled.round().to(torch.int8).numpy())

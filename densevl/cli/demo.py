@@ -17,7 +17,7 @@ PICTURES = {
 }
 CLASSES = (
     "cat; flower, blossom; leaf, leaves; temple, pagoda; tree, trees; sky; rocket, space shuttle; tower, mast; "
-    "cup, coffee cup; spoon; wooden table; astronaut, space suit; face, hair; flag"
+    "cup, coffee cup; spoon; wood, wooden table; astronaut, space suit; face, hair; flag"
 )
 
 

@@ -16,8 +16,8 @@ from torch.testing import assert_close
 from densevl.backbones import CLIPBackbone, load_clip
 from densevl.core.errors import UnknownNameError, UsageError, WeightsError
 from densevl.weights import WeightsRow, file_hash, get_row, table
+from tests.densevl.weights.test_locate import hub_copy
 from tests.tiny import TINY_CLIP, tiny_clip, tiny_clip_weights
-from tests.weights.test_locate import hub_copy
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.*:FutureWarning")
 
@@ -98,9 +98,7 @@ def test_an_archive_of_known_hash_is_trusted_and_gets_quick_gelu(
     clip_model = load_clip("ViT-B-16", str(path))
     assert is_quick(clip_model)
     assert clip_model.clip_model.visual.proj.dtype == torch.float32
-    assert_close(
-        clip_model.encode_image(PIXELS), tiny_clip(quick_gelu=True).encode_image(PIXELS), atol=2e-2, rtol=2e-2
-    )
+    assert_close(clip_model.encode_image(PIXELS), tiny_clip(quick_gelu=True).encode_image(PIXELS), atol=2e-2, rtol=2e-2)
     with pytest.raises(UsageError, match="QuickGELU"):
         load_clip("ViT-B-16", str(path), quickgelu=False)
 

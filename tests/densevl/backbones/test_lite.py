@@ -37,7 +37,7 @@ def test_tensors_of_another_net_are_refused(published: dict[str, torch.Tensor], 
     else:
         state["_blocks.16._bn1.bias"] = state.pop("_blocks.15._bn1.bias")
     with pytest.raises(WeightsError, match=IMAGE_WEIGHTS):
-        LiteModel(state, SentenceEncoder(Path()), "none")
+        LiteModel(state, SentenceEncoder(Path()), known_vectors=lite().text_map.known_vectors, weights_id="none")
 
 
 def test_a_known_cat_is_a_cat() -> None:
@@ -78,7 +78,8 @@ def test_a_missing_package_is_named_with_its_cure(bare_machine: Path, monkeypatc
 
 
 def test_it_runs_on_the_meta_device(published: dict[str, torch.Tensor]) -> None:
-    model = LiteModel(published, SentenceEncoder(Path()), "none").to("meta")
+    known = lite().text_map.known_vectors
+    model = LiteModel(published, SentenceEncoder(Path()), known_vectors=known, weights_id="none").to("meta")
     features, _ = model.encode_image(torch.rand(1, 3, 64, 64, device="meta"))
     words = model.match_space(torch.rand(4, 384, device="meta"))
     assert features.device.type == words.device.type == "meta" and words.shape == (4, features.shape[1])

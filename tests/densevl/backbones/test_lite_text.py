@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from densevl.backbones import lite_text
-from densevl.backbones.lite_text import SentenceEncoder, name_vectors, read_anchors, read_class_names, read_name_vectors
+from densevl.backbones.lite_text import SentenceEncoder, known_vectors, name_vectors, read_anchors, read_class_names
 from densevl.core.errors import WeightsError
 from densevl.vocab import load_templates
 from tests.packaged_lite import lite
@@ -23,16 +23,30 @@ def test_sentences_become_unit_vectors_in_their_order_whatever_the_batch() -> No
     assert similar[1, 2] > 0.8 > similar[1, 0]
 
 
-def test_the_packaged_vectors_are_those_of_the_names() -> None:
-    names = (*read_class_names(), *(phrase for phrase, _ in read_anchors()))
-    packaged = read_name_vectors()
-    assert packaged.shape == (len(names), 384)
-    rows = list(range(3, len(names), 97))
-    fresh = name_vectors(lite().sentence_encoder, [names[row] for row in rows])
-    assert (packaged[rows] * fresh).sum(dim=1).min() > 0.9995
+def test_vectors_of_known_names_are_kept_and_damage_is_mended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("DENSEVL_CACHE", str(tmp_path))
+    monkeypatch.setattr(lite_text, "read_class_names", lambda: ("cat", "dog"))
+    monkeypatch.setattr(lite_text, "read_anchors", lambda: [("sky", (0,))])
+    encoder = lite().sentence_encoder
+    first = known_vectors(encoder, "w")
+    torch.testing.assert_close(first, name_vectors(encoder, ["cat", "dog", "sky"]))
+    assert "once on this machine" in caplog.text
+
+    def refuse(sentences: object) -> torch.Tensor:
+        raise AssertionError("read again")
+
+    torch.testing.assert_close(known_vectors(refuse, "w"), first)  # type: ignore[arg-type]
+    (kept,) = (tmp_path / "lite").iterdir()
+    for damage in (b"", kept.read_bytes()[:-9], kept.read_bytes()[:-4] + b"\xff\xff\xff\x7f"):
+        kept.write_bytes(damage)
+        torch.testing.assert_close(known_vectors(encoder, "w"), first)
+    with pytest.raises(AssertionError, match="read again"):
+        known_vectors(refuse, "other weights")  # type: ignore[arg-type]
 
 
-def test_the_packaged_vectors_use_the_templates_of_the_model() -> None:
+def test_known_names_are_read_in_the_templates_of_the_model() -> None:
     assert load_templates(lite().templates) == lite_text.TEMPLATES
 
 
@@ -53,7 +67,7 @@ def test_an_anchor_of_an_unknown_class_is_refused(tmp_path: Path, monkeypatch: p
 def test_a_class_name_finds_its_own_classifier_row() -> None:
     rows = lite().image_net.classifier.weight
     rows = torch.nn.functional.normalize(rows - rows.mean(dim=0), dim=1)
-    words = lite().match_space(read_name_vectors()[:1000])
+    words = lite().match_space(lite().text_map.known_vectors[:1000])
     best = (words @ rows.T).topk(5, dim=1).indices
     hits = best == torch.arange(1000)[:, None]
     assert hits[:, 0].float().mean() > 0.6 and hits.any(dim=1).float().mean() > 0.85
