@@ -6,6 +6,7 @@ import contextlib
 import multiprocessing
 import resource
 import statistics
+import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -15,9 +16,10 @@ from typing import Any
 from densevl.bench.scenario import Scenario, find_scenario
 
 _LEAST_PAIRS, _MOST_PAIRS = 2, 7
-_SHORTEST_RUN = 0.05  # seconds: a shorter one is repeated, and its mean taken
+_SHORTEST_RUN = 0.2  # seconds: a shorter one is repeated, and its mean taken
 _PEAK_PROCESSES = 2
 _STATUS = Path("/proc/self/status")
+_RSS_UNITS = 1024**2 if sys.platform == "darwin" else 1024  # per MB: bytes there, kB elsewhere
 
 Row = dict[str, Any]
 
@@ -73,7 +75,7 @@ def measure_peaks(names: Sequence[str]) -> list[float]:
 
 
 def peak_of(name: str) -> float:
-    """MB that the first run of ours adds to a process that holds its inputs, or its largest child where that is more.
+    """MB that the first run of ours adds to a process that holds its inputs; with a child process, MB of the child.
 
     The first run also loads compiled code, so this is an upper bound of what a run needs.
     """
@@ -81,10 +83,15 @@ def peak_of(name: str) -> float:
     inputs = scenario.prepare()
     with contextlib.suppress(OSError):  # Linux: forget the peak of the preparation
         Path("/proc/self/clear_refs").write_text("5")
-    before = _peak_mb()
+    before, children = _peak_mb(), _children_mb()
     scenario.ours(inputs)
-    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    return max(_peak_mb() - before, children)
+    grown = _children_mb()
+    return grown if grown > children else _peak_mb() - before
+
+
+def _children_mb() -> float:
+    """Largest resident memory of the finished children so far."""
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / _RSS_UNITS
 
 
 def _peak_mb() -> float:
@@ -92,7 +99,7 @@ def _peak_mb() -> float:
     if _STATUS.exists():
         fields = dict(line.split(":", 1) for line in _STATUS.read_text().splitlines() if ":" in line)
         return int(fields["VmHWM"].split()[0]) / 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _RSS_UNITS
 
 
 def _timed(form: Callable[[Any], Any], inputs: Any, repeats: int = 1) -> tuple[Any, float]:

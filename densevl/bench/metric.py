@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 
 from densevl.bench.scenario import Scenario
 from densevl.metrics import MeanIoU
@@ -43,6 +42,8 @@ def count_areas(maps: Maps) -> Areas:
 
 def plain_areas(maps: Maps) -> Areas:
     """The same three areas the usual way: leave out ignored pixels, then one histogram each."""
+    import torch
+
     pred, label = (torch.from_numpy(part.astype(np.int64)) for part in maps)
     valid = label != _IGNORED
     pred, label = pred[valid], label[valid]

@@ -21,7 +21,7 @@ class Scenario:
         prepare: makes the inputs, always the same.
         ours: inputs -> result.
         reference: inputs -> result of the plain form.
-        compare: (inputs, result of ours, result of the reference) -> whether they are equal, and the largest difference.
+        compare: (inputs, result of ours, result of the plain form) -> whether they are equal, largest difference.
     """
 
     name: str
@@ -32,7 +32,10 @@ class Scenario:
 
 
 def all_scenarios() -> list[Scenario]:
-    """Ours, and those of other packages: an entry point of the group is a function that returns scenarios."""
+    """Ours, and those of other packages: an entry point of the group is a function that returns scenarios.
+
+    Making the list loads no torch, so that a process which measures memory stays small.
+    """
     from densevl.bench import class_map, cold_start, metric
 
     found = [*class_map.scenarios(), *metric.scenarios(), *cold_start.scenarios()]

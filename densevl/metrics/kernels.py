@@ -10,7 +10,7 @@ _TABLES = 4  # neighbouring pixels are mostly equal: taking turns, no count wait
 
 
 @compiled
-def count_pairs(pred, label, classes, ignore_index):  # type: ignore[no-untyped-def]
+def count_pairs(pred: np.ndarray, label: np.ndarray, classes: int, ignore_index: int) -> tuple[np.ndarray, int]:
     """Count how often each prediction meets each label.
 
     Args:

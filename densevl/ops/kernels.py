@@ -11,9 +11,13 @@ import numpy as np
 
 from densevl.core.compiled import compiled
 
+Array = np.ndarray
+
+_LANES = 8  # float32 a vector register
+
 
 @compiled
-def _spans(values, rows, lowest, highest):  # type: ignore[no-untyped-def]
+def _spans(values: Array, rows: Array, lowest: Array, highest: Array) -> None:
     """Values [n, M, K] at the node rows of a tile -> lowest and highest [M, K]."""
     for q in range(values.shape[1]):
         low, high = lowest[q], highest[q]
@@ -27,7 +31,7 @@ def _spans(values, rows, lowest, highest):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _above_bound(reach, count, found):  # type: ignore[no-untyped-def]
+def _above_bound(reach: Array, count: int, found: Array) -> int:
     """Where reach[1] attains the largest reach[0]: ascending places into `found`, one longer; returns how many."""
     bound = reach[0, 0]
     for k in range(count):
@@ -40,7 +44,7 @@ def _above_bound(reach, count, found):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _tile_candidates(lowest, highest, cols, reach, found):  # type: ignore[no-untyped-def]
+def _tile_candidates(lowest: Array, highest: Array, cols: Array, reach: Array, found: Array) -> int:
     """Classes that can win in a tile, from the spans of its node columns; returns how many."""
     reach[0] = lowest[cols[0]]
     reach[1] = highest[cols[0]]
@@ -53,7 +57,7 @@ def _tile_candidates(lowest, highest, cols, reach, found):  # type: ignore[no-un
 
 
 @compiled
-def _across(values, rows, cols, weights, classes, lines):  # type: ignore[no-untyped-def]
+def _across(values: Array, rows: Array, cols: Array, weights: Array, classes: Array, lines: Array) -> None:
     """The candidates at the nodes of a tile, interpolated along x: `lines` [P, k, L]."""
     for p in range(rows.size):
         for k in range(classes.size):
@@ -66,10 +70,10 @@ def _across(values, rows, cols, weights, classes, lines):  # type: ignore[no-unt
 
 
 @compiled
-def _line_spans(lines, width, count, spans):  # type: ignore[no-untyped-def]
+def _line_spans(lines: Array, width: int, spans: Array) -> None:
     """Smallest and largest value of each line over the `width` pixels of the tile: `spans` [P, 2, k]."""
-    for p in range(spans.shape[0]):
-        for k in range(count):
+    for p in range(lines.shape[0]):
+        for k in range(lines.shape[1]):
             line = lines[p, k]
             low = high = line[0]
             for x in range(width):
@@ -80,7 +84,7 @@ def _line_spans(lines, width, count, spans):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _row_candidates(spans, weights, count, reach, found):  # type: ignore[no-untyped-def]
+def _row_candidates(spans: Array, weights: Array, count: int, reach: Array, found: Array) -> int:
     """Which of a tile's candidates can win in one pixel row, from the spans of their lines; returns how many."""
     for k in range(count):
         reach[0, k] = weights[0] * spans[0, 0, k]
@@ -93,23 +97,29 @@ def _row_candidates(spans, weights, count, reach, found):  # type: ignore[no-unt
 
 
 @compiled
-def _row(lines, weights, classes, kept, best, winner):  # type: ignore[no-untyped-def]
+def _row(lines: Array, weights: Array, classes: Array, kept: Array, best: Array, winner: Array) -> None:
     """One pixel row of a tile: `lines` [P, k, L] along y with weights [P] -> best score and winner, [L] each."""
     best[:] = -np.inf
+    score = np.empty_like(best)
     for k in kept:
         number = classes[k]
         upper, lower, first, second = lines[0, k], lines[1, k], weights[0], weights[1]
         for x in range(best.size):
-            score = first * upper[x] + second * lower[x]
-            for p in range(2, weights.size):
-                score += weights[p] * lines[p, k, x]
-            better = score > best[x]
-            best[x] = score if better else best[x]
+            score[x] = first * upper[x] + second * lower[x]
+        for p in range(2, weights.size):
+            line, weight = lines[p, k], weights[p]
+            for x in range(best.size):
+                score[x] += weight * line[x]
+        for x in range(best.size):
+            better = score[x] > best[x]
+            best[x] = score[x] if better else best[x]
             winner[x] = number if better else winner[x]
 
 
 @compiled
-def fill_class_map(values, rows, cols, labels, confidence):  # type: ignore[no-untyped-def]
+def fill_class_map(
+    values: Array, rows: tuple[Array, Array, Array], cols: tuple[Array, Array, Array], labels: Array, confidence: Array
+) -> None:
     """Write the winning class and its interpolated score.
 
     Args:
@@ -121,27 +131,29 @@ def fill_class_map(values, rows, cols, labels, confidence):  # type: ignore[no-u
     """
     row_starts, row_nodes, row_weights = rows
     col_starts, col_nodes, col_weights = cols
-    classes, taps, lanes = values.shape[2], row_nodes.shape[1], col_weights.shape[2]
+    classes, taps, longest = values.shape[2], row_nodes.shape[1], col_weights.shape[2]
     lowest = np.empty(values.shape[1:], dtype=np.float32)
     highest = np.empty_like(lowest)
     reach = np.empty((2, classes), dtype=np.float32)
     found = np.empty(classes + 1, dtype=np.int32)
     kept = np.empty_like(found)
-    lines = np.empty((taps, classes, lanes), dtype=np.float32)
+    work = np.empty(taps * classes * longest, dtype=np.float32)
     spans = np.empty((taps, 2, classes), dtype=np.float32)
-    best = np.empty(lanes, dtype=np.float32)
-    winner = np.empty(lanes, dtype=np.int32)
+    best = np.empty(longest, dtype=np.float32)
+    winner = np.empty(longest, dtype=np.int32)
     for i in range(row_nodes.shape[0]):
         _spans(values, row_nodes[i], lowest, highest)
         for j in range(col_nodes.shape[0]):
             left, right = col_starts[j], col_starts[j + 1]
             count = _tile_candidates(lowest, highest, col_nodes[j], reach, found)
+            lanes = -(-(right - left) // _LANES) * _LANES
+            lines = work[: taps * count * lanes].reshape((taps, count, lanes))
             _across(values, row_nodes[i], col_nodes[j], col_weights[j], found[:count], lines)
-            _line_spans(lines, right - left, count, spans)
+            _line_spans(lines, right - left, spans)
             for y in range(row_starts[i], row_starts[i + 1]):
                 weights = row_weights[i, :, y - row_starts[i]]
                 number = _row_candidates(spans, weights, count, reach, kept)
-                _row(lines, weights, found, kept[:number], best, winner)
+                _row(lines, weights, found, kept[:number], best[:lanes], winner)
                 for x in range(left, right):
                     labels[y, x] = winner[x - left]
                     confidence[y, x] = best[x - left]

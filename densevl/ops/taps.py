@@ -67,7 +67,7 @@ def bilinear_taps(length: int, nodes: int, scale: float) -> Taps:
 
 
 def apply_taps(values: Tensor, rows: Taps, cols: Taps) -> Tensor:
-    """Interpolate the plain way.
+    """Interpolate the plain way, as two matrix products.
 
     Args:
         values: [..., h, w].
@@ -77,16 +77,19 @@ def apply_taps(values: Tensor, rows: Taps, cols: Taps) -> Tensor:
     Returns:
         [..., n, m].
     """
-    places, weights = _on_device(cols, values)  # [T, m]
-    lines = torch.stack([values[..., place] * weight for place, weight in zip(places, weights, strict=True)]).sum(0)
-    places, weights = _on_device(rows, values)  # [T, n]
-    parts = [lines[..., place, :] * weight[:, None] for place, weight in zip(places, weights, strict=True)]
-    return torch.stack(parts).sum(0)  # [..., n, m]
+    height, width = values.shape[-2:]
+    across, down = (
+        torch.from_numpy(_as_matrix(taps, nodes)).to(device=values.device, dtype=values.dtype)
+        for taps, nodes in ((cols, width), (rows, height))
+    )
+    return down @ (values @ across.T)  # [..., h, m] -> [..., n, m]
 
 
-def _on_device(taps: Taps, values: Tensor) -> tuple[Tensor, Tensor]:
-    weights = torch.from_numpy(taps.weights).to(device=values.device, dtype=values.dtype)
-    return torch.from_numpy(taps.nodes).to(values.device).T, weights.T
+def _as_matrix(taps: Taps, nodes: int) -> np.ndarray:
+    """[n, nodes] float32."""
+    matrix = np.zeros((len(taps.nodes), nodes), dtype=np.float32)
+    np.add.at(matrix, (np.arange(len(matrix))[:, None], taps.nodes), taps.weights)
+    return matrix
 
 
 def windowed_taps(length: int, canvas: int, *, starts: np.ndarray, window: int, nodes: int, extent: float) -> Taps:

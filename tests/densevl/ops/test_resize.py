@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import subprocess
 import sys
 
 import numpy as np
@@ -186,3 +187,14 @@ def test_faulty_windows_say_what_was_expected() -> None:
         label_picture(ScoreMap(whole.scores, whole.canvas, (20, 20), whole.boxes), (8, 8))
     with pytest.raises(ShapeError, match="with boxes"):
         window_class_map(ScoreMap(whole.scores[:1], whole.canvas, whole.extent), (8, 8))
+
+
+def test_twelve_megapixels_of_1203_classes_need_little_memory() -> None:
+    """The full scores would be 58 GB; the labels and confidence are 72 MB of what is counted."""
+    program = (
+        "import torch; from densevl.ops import class_map; from densevl.bench.measure import _peak_mb;"
+        "scores = torch.randn(1203, 7, 9).repeat_interleave(4, 1).repeat_interleave(4, 2); before = _peak_mb();"
+        "class_map(scores, (3000, 4000)); print(_peak_mb() - before)"
+    )
+    grown = float(subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout)
+    assert 72 < grown < 300
