@@ -11,7 +11,7 @@ from typing import Any
 from densevl.bench.measure import measure_pairs, measure_peaks
 from densevl.bench.scenario import all_scenarios
 
-_QUICK_SECONDS, _FULL_SECONDS = 2.0, 30.0  # a scenario; two pairs are always run
+_QUICK_SECONDS, _FULL_SECONDS = 1.0, 30.0  # a scenario; two pairs are always run
 
 
 def run_suite(*, quick: bool = False) -> dict[str, Any]:

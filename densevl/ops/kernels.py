@@ -154,6 +154,8 @@ def fill_class_map(
                 weights = row_weights[i, :, y - row_starts[i]]
                 number = _row_candidates(spans, weights, count, reach, kept)
                 _row(lines, weights, found, kept[:number], best[:lanes], winner)
-                for x in range(left, right):
-                    labels[y, x] = winner[x - left]
-                    confidence[y, x] = best[x - left]
+                row_labels, row_confidence = labels[y, left:right], confidence[y, left:right]
+                for x in range(row_labels.size):
+                    row_labels[x] = winner[x]
+                for x in range(row_confidence.size):
+                    row_confidence[x] = best[x]
