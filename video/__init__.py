@@ -1,0 +1,29 @@
+"""Action recognition in videos on densevl's models.
+
+`import video` loads no torch: the rooms and names below are imported when they are first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+_HOMES = {"sample_frames": "video.sampling"}
+_ROOMS = ("boxes", "colours", "mixing", "sampling", "transforms")
+
+__all__ = ["sample_frames"]
+
+if TYPE_CHECKING:
+    from video.sampling import sample_frames
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    if name in _ROOMS:
+        return importlib.import_module(f"video.{name}")
+    raise AttributeError(f"module 'video' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, *_ROOMS])
