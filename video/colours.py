@@ -1,10 +1,11 @@
-"""Random changes of colour and of pixels in training clips: uint8 or float [T, 3, H, W]."""
+"""Random changes of colour and of pixels in training clips, on uint8 frames as decoded."""
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
+import cv2
 import numpy as np
 
 from video.draws import Draws, draw_below
@@ -22,48 +23,71 @@ class JitterStrengths(NamedTuple):
     hue: float = 0.1
 
 
-def jitter_colours(frames: Tensor, *, rng: Draws, strengths: JitterStrengths | None = None) -> Tensor:
+def jitter_colours(frames: np.ndarray, *, rng: Draws, strengths: JitterStrengths | None = None) -> np.ndarray:
     """Change brightness, contrast, saturation and hue in a drawn order, drawn anew for every frame.
 
     Args:
-        frames: [T, 3, H, W] uint8 RGB, or float in [0, 1].
+        frames: [T, H, W, 3] uint8 RGB; not changed.
         rng: a seeded generator; eight draws a frame.
         strengths: how far the colours may change; those of the papers if None.
 
     Returns:
-        [T, 3, H, W] of the same kind.
+        [T, H, W, 3] uint8.
 
-    Source: X-CLIP (ECCV 2022), the released training pipeline.
+    Source: X-CLIP (ECCV 2022), the released training pipeline; the four changes are those of torchvision's ColorJitter.
     """
-    import torch
-    from torchvision.transforms import functional as change
-
-    steps = (change.adjust_brightness, change.adjust_contrast, change.adjust_saturation, change.adjust_hue)
     *widths, hue = strengths or JitterStrengths()
     changed = []
     for frame in frames:
         amounts = [rng.uniform(max(0.0, 1 - width), 1 + width) for width in widths] + [rng.uniform(-hue, hue)]
-        for index in np.argsort([rng.random() for _ in steps]):
-            frame = steps[index](frame, amounts[index])
+        for index in np.argsort([rng.random() for _ in amounts]):
+            frame = _CHANGES[index](frame, amounts[index])
         changed.append(frame)
-    return torch.stack(changed)
+    return np.stack(changed)
 
 
-def to_gray(frames: Tensor) -> Tensor:
+def to_gray(frames: np.ndarray) -> np.ndarray:
     """The brightness of every pixel in all three channels.
 
     Args:
-        frames: [..., 3, H, W] uint8 or float RGB.
+        frames: [..., H, W, 3] uint8 RGB.
 
     Returns:
-        [..., 3, H, W] of the same kind.
+        [..., H, W, 3] uint8.
 
     Source: ITU-R BT.601, luma.
     """
-    from torchvision.transforms.functional import rgb_to_grayscale
+    flat = frames.reshape(-1, *frames.shape[-2:])  # [n * H, W, 3]
+    return cv2.cvtColor(cv2.cvtColor(flat, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB).reshape(frames.shape)
 
-    gray: Tensor = rgb_to_grayscale(frames, num_output_channels=3)
-    return gray
+
+def _brightness(frame: np.ndarray, factor: float) -> np.ndarray:
+    return _blend(frame, np.zeros_like(frame), factor)
+
+
+def _contrast(frame: np.ndarray, factor: float) -> np.ndarray:
+    return _blend(frame, np.full_like(frame, round(to_gray(frame)[..., 0].mean())), factor)
+
+
+def _saturation(frame: np.ndarray, factor: float) -> np.ndarray:
+    return _blend(frame, to_gray(frame), factor)
+
+
+def _hue(frame: np.ndarray, turn: float) -> np.ndarray:
+    steps = round(turn * 256) % 256
+    if steps == 0:  # the way through HSV and back costs a few levels
+        return frame
+    hsv = cv2.cvtColor(frame, cv2.COLOR_RGB2HSV_FULL)  # the whole circle is 256 steps, so that uint8 turns by itself
+    hsv[..., 0] += np.uint8(steps)
+    return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB_FULL)
+
+
+def _blend(frame: np.ndarray, other: np.ndarray, factor: float) -> np.ndarray:
+    """`other` at factor 0, the frame at 1, beyond the frame above; rounded, and held within uint8."""
+    return cv2.addWeighted(frame, factor, other, 1 - factor, 0)
+
+
+_CHANGES = (_brightness, _contrast, _saturation, _hue)
 
 
 def erase_box(frames: Tensor, *, rng: Draws) -> Tensor:

@@ -174,13 +174,12 @@ class TrainingView:
         box = multi_scale_box(*frames.shape[-3:-1], size=self.size, rng=rng)
         frames = resize_frames(crop_views(frames[None], [box])[0], (self.size, self.size))
         if rng.random() < self.flip:
-            frames = frames[:, :, ::-1]
-        video = to_channels_first(frames)  # [T, 3, R, R]
+            frames = np.ascontiguousarray(frames[:, :, ::-1])
         if rng.random() < self.jitter:
-            video = jitter_colours(video, rng=rng)
+            frames = jitter_colours(frames, rng=rng)
         if rng.random() < self.gray:
-            video = to_gray(video)
-        video = normalize(video, self.normalization)
+            frames = to_gray(frames)
+        video = normalize(to_channels_first(frames), self.normalization)  # [T, 3, R, R]
         return erase_box(video, rng=rng) if rng.random() < self.erase else video
 
 
