@@ -24,6 +24,7 @@ VERBS = {
     "eval": "densevl.cli.evaluate",
     "check-classes": "densevl.cli.check_classes",
     "models": "densevl.cli.models",
+    "benchmark": "densevl.cli.benchmark",
     "doctor": "densevl.cli.doctor",
 }
 

@@ -14,7 +14,7 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """
     from numba import njit
 
-    options = {"nogil": True, "fastmath": {"nnan", "nsz", "contract"}}
+    options: dict[str, Any] = {"nogil": True, "fastmath": {"nnan", "nsz", "contract"}}
     try:
         return njit(cache=True, **options)(function)  # type: ignore[no-any-return]
     except RuntimeError:  # no folder for the machine code
