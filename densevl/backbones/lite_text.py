@@ -57,7 +57,7 @@ class SentenceEncoder:
 
             logging.disable_progress_bar()
             tokenizer = AutoTokenizer.from_pretrained(self.folder, local_files_only=True)
-            model = AutoModel.from_pretrained(self.folder, local_files_only=True, dtype=torch.float32)
+            model = AutoModel.from_pretrained(self.folder, local_files_only=True).float()
         except (ImportError, OSError, ValueError) as error:
             what = f"the text tower of lite cannot be read from {self.folder}: {error}"
             raise WeightsError(f"{what}; to mend: pip install 'densevl[lite]'") from error

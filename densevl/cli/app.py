@@ -16,7 +16,8 @@ from importlib.metadata import entry_points
 from types import ModuleType
 
 from densevl import __version__
-from densevl.core.errors import EXIT_INTERRUPTED, DensevlError
+from densevl.core.errors import EXIT_INTERRUPTED, DensevlError, MemoryLimitError
+from densevl.engine.runtime import is_out_of_memory
 
 VERBS = {
     "demo": "densevl.cli.demo",
@@ -32,7 +33,11 @@ VERBS = {
 def collect_verbs() -> dict[str, ModuleType]:
     """Every verb's module, ours first."""
     verbs = {name: importlib.import_module(path) for name, path in VERBS.items()}
-    verbs.update({entry.name: entry.load() for entry in entry_points(group="densevl.commands")})
+    for entry in entry_points(group="densevl.commands"):
+        try:
+            verbs[entry.name] = entry.load()
+        except Exception as error:  # somebody else's package may not stop ours
+            print(f"densevl: the verb {entry.name} of {entry.value} is broken: {error}", file=sys.stderr)
     return verbs
 
 
@@ -55,25 +60,34 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0 done, 1 bug, 2 flags, 3 data, 4 weights, 5 memory, 6 some inputs failed, 130 interrupted.
     """
-    verbs = collect_verbs()
-    args = make_parser(verbs).parse_args(argv)
-    level = logging.INFO if args.verbose else logging.WARNING
-    logging.basicConfig(level=level, format="densevl: %(message)s", stream=sys.stderr)
-    warnings.simplefilter("default" if args.verbose else "ignore")  # of libraries; ours go through logging
+    words = sys.argv[1:] if argv is None else argv
+    debug = "--debug" in words
     try:
-        return int(verbs[args.verb].run(args))
+        return _run(words)
     except KeyboardInterrupt:
         print("densevl: interrupted; what is written stays, the same command goes on", file=sys.stderr)
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         return EXIT_INTERRUPTED
     except DensevlError as error:
-        if args.debug:
+        if debug:
             raise
         print(f"densevl: {error}", file=sys.stderr)
         return error.exit_code
     except Exception as error:
-        if args.debug:
+        if debug:
             raise
+        if is_out_of_memory(error):
+            print(f"densevl: out of memory ({error}): close other programs, or take a smaller --model", file=sys.stderr)
+            return MemoryLimitError.exit_code
         print(f"densevl: bug: {type(error).__name__}: {error} (--debug shows where)", file=sys.stderr)
         return DensevlError.exit_code
+
+
+def _run(words: Sequence[str]) -> int:
+    verbs = collect_verbs()
+    args = make_parser(verbs).parse_args(words)
+    level = logging.INFO if args.verbose else logging.WARNING
+    logging.basicConfig(level=level, format="densevl: %(message)s", stream=sys.stderr)
+    warnings.simplefilter("default" if args.verbose else "ignore")  # of libraries; ours go through logging
+    return int(verbs[args.verb].run(args))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import shutil
 from pathlib import Path
 
 from densevl.cli.segment import add_model_arguments, finish, load_segmenter, run_with_progress
 from densevl.core.errors import SourceError
+from densevl.core.files import write_atomic
 
 HELP = "label a few real pictures and open the gallery"
 PICTURES = {
@@ -32,7 +32,7 @@ def collect_pictures(folder: Path) -> None:
     """Copy the demo pictures that are installed into a folder.
 
     Raises:
-        SourceError: none of the packages is installed.
+        SourceError: none of the packages is installed. OutputError: the folder cannot be written.
     """
     found = 0
     for package, files in PICTURES.items():
@@ -40,8 +40,7 @@ def collect_pictures(folder: Path) -> None:
         for file in files if spec is not None and spec.origin is not None else ():
             path = Path(str(spec and spec.origin)).parent / file
             if path.is_file():
-                folder.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(path, folder / path.name)
+                write_atomic(folder / path.name, path.read_bytes())
                 found += 1
     if not found:
         raise SourceError(
@@ -55,9 +54,9 @@ def run(args: argparse.Namespace) -> int:
     from densevl.data.folders import open_source
     from densevl.vocab import parse_classes
 
+    segmenter = load_segmenter(args)
     pictures = args.out / "pictures"
     collect_pictures(pictures)
-    segmenter = load_segmenter(args)
     from densevl.tasks.folder_run import FolderRun, RunOptions
 
     folder_run = FolderRun(segmenter, open_source(str(pictures)), parse_classes(CLASSES), options=RunOptions())

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from densevl.core.errors import EXIT_DONE, EXIT_PARTIAL, UsageError
+from densevl.core.files import require_writable
 
 if TYPE_CHECKING:
     from densevl.tasks.folder_run import FolderRun, RunResult
@@ -47,7 +48,11 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     model.add_argument("--quickgelu", action="store_true", help="the file holds OpenAI weights (QuickGELU)")
     model.add_argument("--trust", action="store_true", help="load a TorchScript archive of unknown hash")
     model.add_argument("--offline", action="store_true", help="never download")
-    model.add_argument("--short-side", type=int, help="pixels of the shorter side as the model sees it")
+    model.add_argument(
+        "--short-side",
+        type=int,
+        help="pixels of the shorter side as the model sees it; the longer has at most 4 times that, or 2048",
+    )
     model.add_argument("--window", type=int, help="side of the sliding window in pixels; 0: the whole picture")
     model.add_argument("--stride", type=int, help="step between windows in pixels (half a window)")
     model.add_argument("--templates", help="a template set (imagenet80, plain, ...) or a file of them")
@@ -56,7 +61,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the verb; everything cheap is checked before the model is loaded."""
     from densevl.data.folders import open_source
-    from densevl.vocab import parse_classes
+    from densevl.vocab import load_templates, parse_classes
 
     kinds = parse_kinds(args.save)
     classes = parse_classes(args.classes)
@@ -64,7 +69,11 @@ def run(args: argparse.Namespace) -> int:
     batch_size = parse_batch_size(args.batch_size)
     if args.out is None and not args.dry_run:
         raise UsageError("--out DIR is missing: say where the labels should go (or --dry-run)")
+    if args.templates is not None:
+        load_templates(args.templates)
     source = open_source(args.source, exclude=args.out)
+    if not args.dry_run:
+        require_writable(args.out)
 
     segmenter = load_segmenter(args)
     from densevl.tasks.folder_run import FolderRun, RunOptions
@@ -88,9 +97,13 @@ def load_segmenter(args: argparse.Namespace) -> Segmenter:
         os.environ["DENSEVL_OFFLINE"] = os.environ["HF_HUB_OFFLINE"] = "1"
     if args.weights is not None and args.model == "auto":
         raise UsageError("--weights needs --model: say which architecture the file is for, such as maskclip-b16")
+    from densevl.core.config import read_config
     from densevl.tasks.load import choose_model, load
 
     name, reason = choose_model() if args.model == "auto" else (args.model, f"model {args.model}")
+    clip_flags = [flag for flag in ("weights", "quickgelu", "trust") if getattr(args, flag)]
+    if clip_flags and "clip_model" not in read_config(name).get("parts", {}):
+        raise UsageError(f"--{clip_flags[0]} is for CLIP models, and {name} is none")
     segmenter = load(name, args.device, precision=args.precision, **model_overrides(args))
     limits = f". {segmenter.limits}" if segmenter.limits else ""
     print(f"densevl: {reason}, on {segmenter.device}{limits}", file=sys.stderr)
@@ -100,9 +113,11 @@ def load_segmenter(args: argparse.Namespace) -> Segmenter:
 def model_overrides(args: argparse.Namespace) -> dict[str, Any]:
     """Config keys that the flags set."""
     overrides: dict[str, Any] = {}
-    for flag in ("short_side", "stride"):
-        if getattr(args, flag) is not None:
-            overrides[f"model.geometry.{flag}"] = getattr(args, flag)
+    if args.short_side is not None:
+        overrides["model.geometry.short_side"] = args.short_side
+        overrides["model.geometry.longest_side"] = max(2048, 4 * args.short_side)
+    if args.stride is not None:
+        overrides["model.geometry.stride"] = args.stride
     if args.window is not None:
         overrides["model.geometry.window"] = args.window or None
         overrides.setdefault("model.geometry.stride", None)

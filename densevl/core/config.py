@@ -137,11 +137,13 @@ def override(config: Config, assignments: Mapping[str, Any]) -> Config:
     """Set dotted keys (`model.head.logit_scale`) and return the config.
 
     Raises:
-        UsageError: the part that a key speaks of is not in the config.
+        UsageError: the part that a key speaks of, or a key at the top, is not in the config.
     """
     for key in assignments:
         node: Any = config.to_dict()
-        *parents, _ = key.split(".")
+        *parents, leaf = key.split(".")
+        if not parents and leaf not in node:
+            raise UnknownNameError("config key", leaf, node, "Inner keys are dotted, such as model.head.logit_scale.")
         for depth, name in enumerate(parents):
             if not isinstance(node, Mapping) or name not in node:
                 place = ".".join(parents[:depth]) or "the config"

@@ -45,3 +45,14 @@ def write_atomic(path: Path, data: bytes) -> None:
         with contextlib.suppress(OSError):  # the folder may be a file, and the part nowhere
             part.unlink()
         raise OutputError(f"cannot write {path}: {error.strerror or error}; choose another --out") from error
+
+
+def require_writable(folder: Path) -> None:
+    """Make a folder and see that files can be written into it.
+
+    Raises:
+        OutputError: they cannot.
+    """
+    probe = folder / ".densevl-can-write"
+    write_atomic(probe, b"")
+    probe.unlink()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from densevl.core.errors import ShapeError
+from densevl.core.errors import ShapeError, UsageError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,7 +30,7 @@ def _check(condition: bool, expected: str, came: object) -> None:
         raise ShapeError(f"expected {expected}, got {came}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FeatureMap:
     """Dense image features.
 
@@ -59,7 +59,7 @@ class FeatureMap:
         return replace(self, features=features)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TextBank:
     """Text vectors of a class list.
 
@@ -92,7 +92,7 @@ class TextBank:
         return replace(self, vectors=self.vectors.to(device), class_index=self.class_index.to(device))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ScoreMap:
     """Class scores of one picture at feature resolution; the full [K, H, W] tensor is never built.
 
@@ -120,7 +120,7 @@ class ScoreMap:
             _check(tuple(self.boxes.shape) == (windows, 4), f"boxes [{windows}, 4]", tuple(self.boxes.shape))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Segmentation:
     """A labelled picture.
 
@@ -144,7 +144,8 @@ class Segmentation:
         """Check kinds and sizes."""
         kind = np.uint8 if len(self.class_names) <= WIDEST_8_BIT else np.uint16
         label_map = self.label_map
-        _check(label_map.ndim == 2 and label_map.dtype == kind, f"label_map [H, W] {kind.__name__}", label_map.dtype)
+        came = f"{label_map.dtype} {label_map.shape}"
+        _check(label_map.ndim == 2 and label_map.dtype == kind, f"label_map [H, W] {kind.__name__}", came)
         _check(self.confidence.shape == label_map.shape, f"confidence {label_map.shape}", self.confidence.shape)
         _check(self.doubt_map.ndim == 2, "doubt_map [h, w]", self.doubt_map.shape)
 
@@ -189,10 +190,22 @@ class Segmentation:
         """Write the label map (`.png`), or an overlay with legend (`.jpg`; needs `picture` or a source on disk)."""
         from densevl.visualize import save_segmentation
 
-        return save_segmentation(self, Path(path), picture)
+        drawn = Path(path).suffix.lower() in (".jpg", ".jpeg")
+        return save_segmentation(self, Path(path), self.plot(picture) if drawn else None)
 
     def plot(self, picture: np.ndarray | None = None) -> np.ndarray:
         """[H', W', 3] uint8 RGB: the overlay with its legend, ready to show."""
-        from densevl.visualize import draw_segmentation
+        from densevl.visualize import draw_overlay
 
-        return draw_segmentation(self, picture)
+        picture = self._read_source() if picture is None else picture
+        return draw_overlay(picture, self.label_map, self.class_names)
+
+    def _read_source(self) -> np.ndarray:
+        from densevl.data import read_picture
+
+        if self.source is None:
+            raise UsageError("this result came from an array: hand the picture in, such as .plot(picture)")
+        picture = read_picture(self.source)
+        if picture.shape[:2] != self.label_map.shape:
+            raise UsageError(f"{self.source} has changed since it was labelled: hand the picture in, .plot(picture)")
+        return picture

@@ -10,7 +10,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TextIO
 
 import numpy as np
@@ -20,6 +20,7 @@ from densevl.core.files import sha256_bytes
 from densevl.data.pictures import PICTURE_SUFFIXES, decode_picture, read_bytes, shown
 
 # What a run writes into its output folder: left out when the pictures lie in the same folder.
+WRITTEN_SUFFIXES = (".png", ".jpg", ".npz", ".geojson")
 WRITTEN_FOLDERS = ("labels", "overlay", "scores", "confidence", "geojson")
 
 
@@ -94,6 +95,7 @@ def open_source(text: str, *, stdin: TextIO | None = None, exclude: str | Path |
             "quotes, a .txt list of paths, or - to read paths from stdin"
         )
     names = [_name(file, root) for file in paths]
+    _refuse_nested(paths, names)
     _refuse_clashes(paths, names, folds_case=exclude is not None and _folds_case(Path(exclude)))
     return PictureSource(tuple(paths), tuple(names))
 
@@ -210,6 +212,18 @@ def _refuse_clashes(paths: Sequence[Path], names: Sequence[str], *, folds_case: 
                 f"{shown(other)} and {shown(path)} would both become the output '{name}': rename one of them, or take "
                 f"them in two runs with two --out folders (such as a glob for *{other.suffix} first)"
             )
+
+
+def _refuse_nested(paths: Sequence[Path], names: Sequence[str]) -> None:
+    """x/a.jpg beside the folder x/a.png: an output file and an output folder would have one name."""
+    places = {name: path for path, name in zip(paths, names, strict=True)}
+    for path, name in zip(paths, names, strict=True):
+        for folder in PurePosixPath(name).parents:
+            other = places.get(folder.with_suffix("").as_posix()) if folder.suffix in WRITTEN_SUFFIXES else None
+            if other is not None:
+                raise SourceError(
+                    f"{shown(other)} would be written where the folder of {shown(path)} must stand: rename one of them"
+                )
 
 
 def _folds_case(folder: Path) -> bool:

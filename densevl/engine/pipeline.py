@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from densevl.core.errors import ConfigError, DensevlError, OutputError, UsageError, WeightsError
@@ -125,7 +126,8 @@ class Pipeline:
         infer: pictures [H, W, 3] of one group -> their results, in order; called in the calling thread.
         writers: one for each kind of output.
         journal: of the output folder.
-        settings: fingerprint of all that decides the outputs beside the input bytes, the group size included.
+        settings: fingerprint of all that decides the outputs beside the input bytes; not of the group size, which may
+            move the last bits.
         row: index and result -> what the journal keeps for the summary (JSON values).
         on_error: "skip" lists a failed item and goes on, "stop" raises its error.
         workers: threads that read and write; also the items that may wait before and behind inference.
@@ -255,7 +257,10 @@ class Pipeline:
         for write in writes:
             outcome = write.result()
             if outcome.record is not None:
+                before = self.journal.newest(outcome.name)
                 self.journal.append(outcome.record)
+                if before is not None and not outcome.record.error:
+                    _remove(self.journal.folder, before.outputs.keys() - outcome.record.outputs.keys())
             outcomes.append(outcome)
         return outcomes
 
@@ -266,6 +271,12 @@ class Pipeline:
             raise error
         logger.debug("%s failed", item.name, exc_info=error)
         item.reason = _reason(error)
+
+
+def _remove(folder: Path, paths: Iterable[str]) -> None:
+    """Outputs of kinds that an item has no more: they would stand beside the new ones and tell of old classes."""
+    for path in paths:
+        (folder / path).unlink(missing_ok=True)
 
 
 def _reason(error: Exception) -> str:

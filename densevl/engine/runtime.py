@@ -22,7 +22,10 @@ PACKAGES = (
 )
 PRECISIONS = ("auto", "fp32", "fp16", "bf16")
 _GUESSED_MEMORY = 4 << 30
-_MEMORY_WORDS = ("out of memory", "allocate memory", "not enough memory", "insufficient memory", "alloc_failed")
+_MEMORY_WORDS = (
+    *("out of memory", "allocate memory", "not enough memory", "insufficient memory", "alloc_failed"),
+    "start new thread",
+)
 
 
 def pick_device(text: str = "auto") -> torch.device:

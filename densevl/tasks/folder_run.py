@@ -70,7 +70,8 @@ class RunResult:
     def sentence(self) -> str:
         """For people."""
         resumed = f" ({self.resumed} were done already)" if self.resumed else ""
-        text = f"densevl: {self.done + self.resumed} pictures labelled{resumed}; see {self.out / 'report.html'}"
+        count = self.done + self.resumed
+        text = f"densevl: {count} picture{'s' if count != 1 else ''} labelled{resumed}; see {self.out / 'report.html'}"
         if self.failed:
             first = self.failed[0]
             text += f"\ndensevl: {len(self.failed)} failed, the first: {first.reason}. List: {self.out / 'failed.csv'}"
@@ -159,6 +160,7 @@ class FolderRun:
         names = self.classes.names
         write_atomic(out / "summary.csv", summary_document(records, names))
         write_atomic(out / "failed.csv", failed_document(failed))
+        (out / "coco.json").unlink(missing_ok=True)  # it would tell of old classes where it is not asked for again
         if "coco" in self.options.kinds:
             items = ((record.row["source"], out / WRITERS["labels"].path(record.name)) for record in records)
             write_atomic(out / "coco.json", json.dumps(coco_document(items, names)).encode())

@@ -15,7 +15,15 @@ from densevl.weights import find
 logger = logging.getLogger(__name__)
 
 # best first; `lite` is last because it needs nothing but the packages that carry it
-PREFERENCE = ("maskclip-b16", "maskclip-lite")
+PREFERENCE = (
+    "maskclip-b16",
+    "maskclip-plain-b16",
+    "maskclip-b32",
+    "maskclip-l14",
+    "maskclip-l14-336",
+    "maskclip-h14",
+    "maskclip-lite",
+)
 
 
 def missing_weights(name_or_config: str | Path) -> list[str]:
@@ -33,7 +41,7 @@ def choose_model() -> tuple[str, str]:
     for name in PREFERENCE:
         missing = missing_weights(name)
         if not missing:
-            reason = f"; {', '.join(passed_over)}" if passed_over else ""
+            reason = f"; {passed_over[0]}" if passed_over else ""
             return name, f"model {name}: the best one whose weights are here{reason}"
         passed_over.append(f"{name} would need {', '.join(missing)}")
     raise WeightsError(f"no model can run: {'; '.join(passed_over)}. The embedded one: pip install 'densevl[lite]'")

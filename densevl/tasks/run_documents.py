@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -40,13 +41,15 @@ def classes_document(classes: ClassList) -> bytes:
 
 def summary_document(records: Iterable[Record], class_names: Sequence[str]) -> bytes:
     """summary.csv: a line a picture in source order, with doubt and the share of every class."""
-    lines: list[Sequence[Any]] = [["name", "source", "width", "height", "doubt", "no label", *class_names]]
-    for record in records:
-        row = record.row
-        height, width = row["size"]
-        shares = [f"{pixels / (height * width):.6f}" for pixels in row["pixels"]]
-        lines.append([record.name, row["source"], width, height, row["doubt"], shares[-1], *shares[:-1]])
-    return _csv(lines)
+    header = ["name", "source", "width", "height", "doubt", "no label", *class_names]
+    return _csv(itertools.chain([header], map(_summary_line, records)))
+
+
+def _summary_line(record: Record) -> list[Any]:
+    row = record.row
+    height, width = row["size"]
+    shares = [f"{pixels / (height * width):.6f}" for pixels in row["pixels"]]
+    return [record.name, row["source"], width, height, row["doubt"], shares[-1], *shares[:-1]]
 
 
 def failed_document(failed: Iterable[Failure]) -> bytes:
@@ -65,13 +68,13 @@ def report_rows(records: Iterable[Record], class_names: Sequence[str], *, with_o
     rows = []
     for record in records:
         height, width = record.row["size"]
-        shares = (pixels / (height * width) for pixels in record.row["pixels"])
+        counts = zip(class_names, record.row["pixels"], strict=False)  # the last count is of pixels without a label
         rows.append(
             ReportRow(
                 name=record.name,
                 overlay=WRITERS["overlay"].path(record.name) if with_overlay else None,
                 doubt=record.row["doubt"],
-                areas=dict(zip(class_names, shares, strict=False)),  # the last count is of pixels without a label
+                areas={name: pixels / (height * width) for name, pixels in counts if pixels},
             )
         )
     return rows

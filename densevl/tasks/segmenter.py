@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from densevl.core.errors import MemoryLimitError, ShapeError
+from densevl.core.errors import MemoryLimitError, ShapeError, UsageError
 from densevl.core.stages import Extractor, FeatureRefiner, Head, ScoreRefiner, TextEncoder
 from densevl.core.structures import ScoreMap, Segmentation, TextBank, no_label_id
 from densevl.data.folders import open_source
@@ -141,7 +140,7 @@ class Segmenter(nn.Module):
                 raise ShapeError(f"expected a picture uint8 RGB [H, W, 3], got {picture.dtype} {picture.shape}")
         try:
             return self._score(pictures, bank, self.geometry)
-        except (MemoryError, RuntimeError) as error:
+        except Exception as error:
             if not is_out_of_memory(error):
                 raise
         return [self._score_in_tiles(picture, bank) for picture in pictures]
@@ -152,7 +151,7 @@ class Segmenter(nn.Module):
         while geometry is not None:
             try:
                 return self._score([picture], bank, geometry)[0]
-            except (MemoryError, RuntimeError) as error:
+            except Exception as error:
                 if not is_out_of_memory(error):
                     raise
             geometry = geometry.smaller(canvas)
@@ -194,7 +193,7 @@ class Segmenter(nn.Module):
             batch = windows[start : start + self.window_batch]
             try:
                 scores = self.forward(torch.cat([window.pixels for window in batch]), bank)
-            except (MemoryError, RuntimeError) as error:
+            except Exception as error:
                 if len(batch) == 1 or not is_out_of_memory(error):
                     raise
                 self.window_batch = len(batch) // 2
@@ -205,7 +204,7 @@ class Segmenter(nn.Module):
 
     def forward(self, pixels: Tensor, bank: TextBank) -> Tensor:
         """Pixels [B, 3, H, W] in [0, 1] -> scores [B, K, h, w]."""
-        with autocast(pixels.device, self.dtype) if self.dtype != torch.float32 else nullcontext():
+        with autocast(pixels.device, self.dtype):
             feature_map = self.extractor(pixels)
             for refiner in self.refiners:
                 feature_map = refiner(feature_map)
@@ -233,12 +232,7 @@ def _label(score_map: ScoreMap, size: tuple[int, int], bank: TextBank, keep_scor
 
 def apply_threshold(result: Segmentation, classes: ClassList, threshold: float | Mapping[str, float]) -> Segmentation:
     """Take the label from pixels whose probability is below their class's threshold."""
-    least = np.zeros(len(classes.names), dtype=np.float32)
-    if isinstance(threshold, Mapping):
-        for name, value in threshold.items():
-            least[classes.names.index(name)] = value
-    else:
-        least[:] = threshold
+    least = least_confidence(classes, threshold)
     if not least.any():
         return result
     fallback = classes.background_index
@@ -246,3 +240,18 @@ def apply_threshold(result: Segmentation, classes: ClassList, threshold: float |
     unsure = result.confidence < least[result.label_map]
     label_map = np.where(unsure, np.array(other, dtype=result.label_map.dtype), result.label_map)
     return replace(result, label_map=label_map)
+
+
+def least_confidence(classes: ClassList, threshold: float | Mapping[str, float]) -> np.ndarray:
+    """[K] float32, the least probability of each class, from one number or numbers by name.
+
+    Raises:
+        UsageError: no class of that name, or no probability.
+    """
+    by_name = threshold if isinstance(threshold, Mapping) else dict.fromkeys(classes.names, threshold)
+    for name, value in by_name.items():
+        if name not in classes.names:
+            raise UsageError(f"threshold for '{name}': there is no such class; classes: {', '.join(classes.names)}")
+        if not 0.0 <= value <= 1.0:
+            raise UsageError(f"threshold {value} for '{name}': a probability lies in [0, 1]")
+    return np.array([by_name.get(name, 0.0) for name in classes.names], dtype=np.float32)

@@ -1,7 +1,7 @@
 """Results out: colours, overlays, files of every kind, and the report of a run."""
 
 from densevl.visualize.coco import coco_document
-from densevl.visualize.overlay import draw_overlay, draw_segmentation
+from densevl.visualize.overlay import draw_overlay
 from densevl.visualize.palette import palette
 from densevl.visualize.report import ReportRow, write_report
 from densevl.visualize.writers import WRITERS, save_segmentation
@@ -11,7 +11,6 @@ __all__ = [
     "ReportRow",
     "coco_document",
     "draw_overlay",
-    "draw_segmentation",
     "palette",
     "save_segmentation",
     "write_report",

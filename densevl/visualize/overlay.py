@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 
 from densevl.core.errors import ShapeError, UsageError
-from densevl.core.structures import Segmentation
 from densevl.visualize.legend import LegendRow, attach_legend
 from densevl.visualize.palette import palette
 
@@ -48,30 +47,6 @@ def draw_overlay(
     ids = _resize(label_map, size, cv2.INTER_NEAREST)
     drawing = _blend(picture, ids, palette(len(class_names)), alpha)
     return attach_legend(drawing, _legend_rows(counts, label_map.size, class_names))
-
-
-def draw_segmentation(result: Segmentation, picture: np.ndarray | None = None) -> np.ndarray:
-    """The overlay of a result, over `picture` or over the file it came from.
-
-    Returns:
-        [H', W', 3] uint8 RGB.
-
-    Raises:
-        UsageError: there is no picture to draw on.
-    """
-    if picture is None:
-        picture = _read_source(result)
-    return draw_overlay(picture, result.label_map, result.class_names)
-
-
-def _read_source(result: Segmentation) -> np.ndarray:
-    if result.source is None:
-        raise UsageError("this result came from an array: hand the picture in, such as .plot(picture)")
-    data = np.fromfile(result.source, np.uint8) if result.source.is_file() else np.zeros(0, np.uint8)
-    picture = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None  # 8 bit, upright as EXIF says
-    if picture is None or picture.shape[:2] != result.label_map.shape:
-        raise UsageError(f"{result.source} is not there any more or has changed: hand the picture in, .plot(picture)")
-    return np.ascontiguousarray(picture[:, :, ::-1])
 
 
 def _display_size(height: int, width: int) -> tuple[int, int]:

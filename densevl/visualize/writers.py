@@ -15,7 +15,7 @@ from densevl.core.errors import UsageError
 from densevl.core.files import write_atomic
 from densevl.core.stages import Writer
 from densevl.core.structures import WIDEST_8_BIT, ScoreMap, Segmentation
-from densevl.visualize.overlay import draw_overlay, draw_segmentation
+from densevl.visualize.overlay import draw_overlay
 from densevl.visualize.palette import png_palette
 from densevl.visualize.regions import region_features
 
@@ -117,26 +117,26 @@ def encode_labels(result: Segmentation) -> bytes:
     return _png(image)
 
 
-def save_segmentation(result: Segmentation, path: Path, picture: np.ndarray | None = None) -> Path:
-    """Write a result: `.png` the label map, `.jpg` the overlay with its legend.
+def save_segmentation(result: Segmentation, path: Path, drawing: np.ndarray | None = None) -> Path:
+    """Write a result: `.png` the label map, `.jpg` its drawing.
 
     Args:
         result: what to save.
         path: its suffix says what is written.
-        picture: [H, W, 3] uint8 RGB under the overlay; None reads `result.source`.
+        drawing: [H', W', 3] uint8 RGB, the overlay with its legend; needed for `.jpg`.
 
     Returns:
         The path.
 
     Raises:
-        UsageError: another suffix, or no picture for an overlay.
+        UsageError: another suffix.
         OutputError: the file cannot be written.
     """
     suffix = path.suffix.lower()
     if suffix == ".png":
         write_atomic(path, encode_labels(result))
-    elif suffix in (".jpg", ".jpeg"):
-        write_atomic(path, _jpeg(draw_segmentation(result, picture)))
+    elif suffix in (".jpg", ".jpeg") and drawing is not None:
+        write_atomic(path, _jpeg(drawing))
     else:
         raise UsageError(f"cannot save as '{path.name}': give a name in .png (the labels) or .jpg (the overlay)")
     return path

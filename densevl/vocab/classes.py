@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -11,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from densevl.core.errors import ClassListError
-from densevl.core.files import sha256_bytes
 from densevl.vocab.grammar import Finding, Reading, is_leftover, read_file_text, read_text
 from densevl.vocab.tables import is_csv, read_csv, read_json, read_mapping, read_sequence
 from densevl.vocab.words import LISTS
@@ -51,11 +49,6 @@ class ClassList:
     def background_index(self) -> int | None:
         """The first class that is named for what is left over (background, other, unknown, ...), or None."""
         return next((k for k, name in enumerate(self.names) if is_leftover(name)), None)
-
-    @property
-    def fingerprint(self) -> str:
-        """Hex sha256 of names and queries; the source does not count."""
-        return sha256_bytes(json.dumps([self.names, self.synonyms]).encode())
 
 
 def list_names() -> tuple[str, ...]:

@@ -88,6 +88,26 @@ def make_entry(line: int, words: Sequence[str]) -> Entry:
     return Entry(line, name, queries)
 
 
+def add_entry(
+    line: int, words: Sequence[str], entries: list[Entry], remarks: list[Finding], *, prompts_only: bool = False
+) -> None:
+    """Take a class whose words stand apart already (JSON, Python): blanks are collapsed, an empty word is a fault.
+
+    Args:
+        line: where it stands.
+        words: name and synonyms.
+        entries: where the class goes.
+        remarks: where the fault goes.
+        prompts_only: the first word is a name that is not asked for itself.
+    """
+    name, *others = (" ".join(word.split()) for word in words)
+    if not name or not all(others):
+        message = "a name or synonym is empty"
+        remarks.append(Finding("no-name", line, message, "write a word in it, or remove it", fault=True))
+    else:
+        entries.append(Entry(line, name, tuple(others)) if prompts_only else make_entry(line, [name, *others]))
+
+
 def read_pieces(pieces: Iterable[tuple[int, str]], separators: str) -> tuple[list[Entry], list[Finding]]:
     """Numbered pieces of text, each a class -> entries, and a remark for every empty place."""
     entries, remarks = [], []

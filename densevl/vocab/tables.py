@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from densevl.core.errors import ClassListError
-from densevl.vocab.grammar import Entry, Finding, Reading, make_entry, read_pieces
+from densevl.vocab.grammar import Entry, Finding, Reading, add_entry, read_pieces
 
 _JSON_FORMS = '["sky", "car"], {"car": ["automobile"], "sky": []}, {"automobile": "car", "sky": "sky"} or {"0": "sky"}'
 
@@ -36,12 +36,9 @@ def read_csv(text: str, source: str) -> Reading:
     if not is_csv(text):
         raise ClassListError(f"{source} line 1: expected the header 'id,name', got '{','.join(header)}'; add it")
     id_column, name_column = header.index("id"), header.index("name")
-    reader = csv.reader(io.StringIO(text.rstrip()))
-    next(row for row in reader if row)  # the header
     rows: list[_Row] = []
     remarks = []
-    for row in reader:
-        line = reader.line_num
+    for line, row in _csv_rows(text, source):
         if not any(cell.strip() for cell in row):
             remarks.append(Finding("empty", line, "nothing here", "remove it"))
         elif len(row) != len(header):
@@ -50,6 +47,17 @@ def read_csv(text: str, source: str) -> Reading:
         else:
             rows.append((line, row[id_column].strip(), row[name_column]))
     return _by_id(rows, remarks, source, unit="line")
+
+
+def _csv_rows(text: str, source: str) -> list[tuple[int, list[str]]]:
+    """Line number and cells of every row after the header."""
+    reader = csv.reader(io.StringIO(text.rstrip()), strict=True)
+    try:
+        next(row for row in reader if row)  # the header
+        return [(reader.line_num, row) for row in reader]
+    except csv.Error as error:
+        hint = "close every quote, and keep a name in one cell"
+        raise ClassListError(f"{source} line {reader.line_num}: no valid csv ({error}); {hint}") from error
 
 
 def _by_id(rows: list[_Row], noticed: list[Finding], source: str, *, unit: str) -> Reading:
@@ -83,6 +91,8 @@ def read_json(text: str, source: str) -> Reading:
         value = json.loads(text, object_pairs_hook=_Pairs)
     except json.JSONDecodeError as error:
         raise ClassListError(f"{source} line {error.lineno}: no valid JSON ({error.msg}); mend it there") from error
+    except RecursionError as error:
+        raise ClassListError(f"{source}: nested too deeply; expected {_JSON_FORMS}") from error
     if isinstance(value, _Pairs):
         return read_pairs(value.pairs, source)
     if isinstance(value, list):
@@ -110,7 +120,7 @@ def read_sequence(items: Sequence[Any], source: str) -> Reading:
             found, noticed = read_pieces([(place, item)], ";")
             entries, remarks = [*entries, *found], [*remarks, *noticed]
         elif _is_words(item) and item:
-            entries.append(make_entry(place, item))
+            add_entry(place, item, entries, remarks)
         else:
             raise ClassListError(f"{source} entry {place}: expected a name or [name, synonym, ...], got {item!r}")
     rule = "an element is a class, ';' and 'name: a, b' give synonyms"
@@ -130,8 +140,11 @@ def read_pairs(pairs: Sequence[tuple[str, Any]], source: str) -> Reading:
             return _by_id(rows, [], source, unit="entry")
         return _by_prompt(pairs, source)
     if all(_is_words(value) for value in values):
-        entries = [make_entry(place, [name, *words]) for place, (name, words) in enumerate(pairs, 1)]
-        return Reading(source, "entry", "{name: [synonyms]}", tuple(entries))
+        entries: list[Entry] = []
+        remarks: list[Finding] = []
+        for place, (name, words) in enumerate(pairs, 1):
+            add_entry(place, [name, *words], entries, remarks)
+        return Reading(source, "entry", "{name: [synonyms]}", tuple(entries), tuple(remarks))
     raise ClassListError(f"{source}: expected {_JSON_FORMS}; here the values are of other or of several kinds")
 
 
@@ -142,8 +155,11 @@ def _by_prompt(pairs: Sequence[tuple[str, str]], source: str) -> Reading:
     for place, (prompt, name) in enumerate(pairs, 1):
         prompts.setdefault(name, []).append(prompt)
         places.setdefault(name, place)
-    entries = [Entry(places[name], name, tuple(words)) for name, words in prompts.items()]
-    return Reading(source, "entry", "{prompt: class}", tuple(entries))
+    entries: list[Entry] = []
+    remarks: list[Finding] = []
+    for name, words in prompts.items():
+        add_entry(places[name], [name, *words], entries, remarks, prompts_only=True)
+    return Reading(source, "entry", "{prompt: class}", tuple(entries), tuple(remarks))
 
 
 def _is_words(value: Any) -> bool:

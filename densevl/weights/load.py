@@ -155,7 +155,7 @@ def _plain(content: Any, path: Path) -> dict[str, Tensor]:
     if not isinstance(content, Mapping) or not content:
         raise WeightsError(f"{path} holds {type(content).__name__}, not names and tensors; save a state_dict()")
     for key, value in content.items():
-        if not isinstance(value, torch.Tensor):
+        if not isinstance(key, str) or not isinstance(value, torch.Tensor):
             raise WeightsError(f"{path}: '{key}' is a {type(value).__name__}, not a tensor; save a state_dict() alone")
     if all(key.startswith("module.") for key in content):
         return {key.removeprefix("module."): value for key, value in content.items()}

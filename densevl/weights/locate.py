@@ -108,7 +108,7 @@ def _candidates(row: WeightsRow) -> Iterator[Path]:
     for folder in _own_folders():
         for suffix in SUFFIXES:
             yield folder / f"{row.name}{suffix}"
-        if not row.source.startswith("hf:"):
+        if not row.source.startswith(("hf:", "pypi:")):  # those files have names that many files have
             yield folder / row.file_name
     for source in row.sources:
         kind, _, place = source.partition(":")

@@ -90,5 +90,3 @@ def check_position_table(file: GoldenFile) -> None:
         height, width = map(int, key.split("/")[1].split("x"))
         resized = resize_position_table(file.tensor("pos_embed"), (height, width), native_grid)
         assert_close(resized, file[key], atol=ATOL)
-
-

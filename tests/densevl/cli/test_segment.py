@@ -76,7 +76,7 @@ BAD = [
     (["PICTURES", "--classes", "a; b", "--out", "OUT", "--batch-size", "0"], 2, "batch-size"),
     (["PICTURES", "--classes", "a; b", "--out", "OUT", "--window", "64", "--stride", "128", *SMALL], 2, "skipped"),
     (["PICTURES", "--classes", "a; b", "--out", "OUT", "--templates", "imagenet8", *SMALL], 2, "imagenet80"),
-    (["PICTURES", "--classes", "a; b", "--out", "OUT", "--weights", "x.pt", *SMALL], 2, "clip_model"),
+    (["PICTURES", "--classes", "a; b", "--out", "OUT", "--weights", "x.pt", *SMALL], 2, "for CLIP models"),
     (["PICTURES", "--classes", "a; b", "--out", "OUT", "--weights", "x.pt"], 2, "--model"),
     (["PICTURES", "--classes", "a; b", "--out", "OUT", "--model", "maskclip-b16", "--offline"], 4, "DENSEVL_WEIGHTS"),
     (["PICTURES", "--classes", "a; b", "--out", "FILE/out", *SMALL], 3, "cannot write"),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from densevl.core.errors import OutputError
-from densevl.core.files import sha256_bytes, sha256_file, write_atomic
+from densevl.core.files import require_writable, sha256_bytes, sha256_file, write_atomic
 
 
 def test_a_file_is_written_and_replaced_and_leaves_nothing_beside(tmp_path: Path) -> None:
@@ -38,3 +38,11 @@ def test_hashes_of_bytes_and_files_agree(tmp_path: Path) -> None:
     data = b"a" * (3 << 20)
     (tmp_path / "a").write_bytes(data)
     assert sha256_file(tmp_path / "a") == sha256_bytes(data)
+
+
+def test_a_writable_folder_is_made_and_stays_empty(tmp_path: Path) -> None:
+    require_writable(tmp_path / "new")
+    assert list((tmp_path / "new").iterdir()) == []
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(OutputError):
+        require_writable(tmp_path / "file")

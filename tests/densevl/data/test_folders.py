@@ -222,3 +222,11 @@ def test_a_name_that_is_no_utf8_gets_an_output_name_that_is(tree):
     source = open_source(str(root))
     assert source.names() == ("b\ufffdd",)
     assert np.array_equal(source.read(0)[0], np.zeros((3, 4, 3), np.uint8))
+
+
+def test_a_picture_and_a_folder_of_one_output_name_are_refused(tmp_path: Path) -> None:
+    for name in ("a.jpg", "a.png/b.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    with pytest.raises(SourceError, match="rename one"):
+        open_source(str(tmp_path))

@@ -191,3 +191,13 @@ def test_an_edited_template_file_redoes_everything(segmenter: Segmenter, picture
     assert label(segmenter, pictures, tmp_path / "out", templates=str(templates)).resumed == 4
     templates.write_text("a drawing of a {}.\n")
     assert label(segmenter, pictures, tmp_path / "out", templates=str(templates)).resumed == 0
+
+
+def test_outputs_of_old_classes_do_not_stay_beside_the_new(
+    segmenter: Segmenter, pictures: Path, tmp_path: Path
+) -> None:
+    out, fresh = tmp_path / "out", tmp_path / "fresh"
+    label(segmenter, pictures, out, kinds=KINDS)
+    label(segmenter, pictures, out, classes="cat; sky; car", kinds=("labels",))
+    label(segmenter, pictures, fresh, classes="cat; sky; car", kinds=("labels",))
+    assert files_of(out) == files_of(fresh)

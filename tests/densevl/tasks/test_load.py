@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import densevl
+from densevl.core.config import model_configs
 from densevl.core.errors import UnknownNameError, UsageError, WeightsError
 from densevl.tasks.load import PREFERENCE, choose_model, missing_weights
 
@@ -26,11 +27,14 @@ def test_precision_is_that_of_the_flag() -> None:
     assert densevl.load("lite", "cpu", precision="bf16").dtype == torch.bfloat16
 
 
-def test_auto_takes_the_first_model_that_misses_nothing_and_says_what_others_would_need(bare_machine: Path) -> None:
+def test_auto_takes_the_first_model_that_misses_nothing_and_says_what_the_best_would_need(bare_machine: Path) -> None:
     name, reason = choose_model()
     assert name == "maskclip-lite"
-    for passed_over in PREFERENCE[: PREFERENCE.index(name)]:
-        assert f"{passed_over} would need {missing_weights(passed_over)[0]}" in reason
+    assert f"{PREFERENCE[0]} would need {missing_weights(PREFERENCE[0])[0]}" in reason
+
+
+def test_auto_knows_every_model_that_we_ship() -> None:
+    assert set(PREFERENCE) == set(model_configs())
 
 
 def test_auto_without_any_model_says_how_to_get_one(bare_machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,6 +49,8 @@ def test_unknown_models_and_parts_are_refused() -> None:
         densevl.load("light")
     with pytest.raises(UsageError, match="has no 'clip_model'"):
         densevl.load("lite", "cpu", **{"parts.clip_model.pretrained": "x"})
+    with pytest.raises(UsageError, match="unknown config key 'presicion'"):
+        densevl.load("lite", "cpu", presicion="fp16")
 
 
 def test_an_own_config_is_loaded_from_its_file(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import nn
 
-from densevl.core.errors import MemoryLimitError, ShapeError
+from densevl.core.errors import MemoryLimitError, ShapeError, UsageError
 from densevl.core.structures import FeatureMap, Segmentation
 from densevl.extractors import MaskCLIPExtractor
 from densevl.heads import CosineHead
@@ -155,6 +155,12 @@ def test_a_threshold_sends_unsure_pixels_to_the_background_class_or_to_no_label(
     classes = parse_classes(["cat", "dog", "background"])
     assert apply_threshold(with_background, classes, 0.5).label_map.tolist() == [[0, 2, 2, 1]]
     assert apply_threshold(result, parse_classes(["cat", "dog"]), 0.0) is result
+
+
+@pytest.mark.parametrize("threshold", [1.5, -0.1, {"cow": 0.5}, {"cat": 2.0}])
+def test_thresholds_that_make_no_sense_are_refused(segmenter: Segmenter, threshold: object) -> None:
+    with pytest.raises(UsageError, match="threshold"):
+        segmenter.predict(random_picture(30, 40), CLASSES, threshold=threshold)  # type: ignore[arg-type]
 
 
 class Greedy(nn.Module):

@@ -1,10 +1,12 @@
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
-from densevl.core.errors import ShapeError, UsageError
+from densevl.core.errors import PictureError, ShapeError, UsageError
+from densevl.data import read_picture
 from densevl.visualize import overlay
-from densevl.visualize.overlay import draw_overlay, draw_segmentation
+from densevl.visualize.overlay import draw_overlay
 from densevl.visualize.palette import palette
 from tests.densevl.visualize.results import make_picture, make_result
 
@@ -105,22 +107,22 @@ def test_alpha_beyond_1_is_a_usage_error():
 
 def test_a_result_is_drawn_over_the_picture_handed_in():
     picture, result = make_picture(300, 400), make_result(halves())
-    assert np.array_equal(draw_segmentation(result, picture), draw_overlay(picture, halves(), result.class_names))
-    assert np.array_equal(result.plot(picture), draw_segmentation(result, picture))
+    assert np.array_equal(result.plot(picture), draw_overlay(picture, halves(), result.class_names))
 
 
-def test_a_result_reads_its_source_where_no_picture_is_handed_in(tmp_path):
-    picture = make_picture(300, 400)
-    cv2.imwrite(str(tmp_path / "ü.png"), picture[..., ::-1])
+def test_a_result_reads_its_source_as_a_run_does(tmp_path):
+    picture = np.dstack([make_picture(300, 400), np.full((300, 400), 128, np.uint8)])
+    Image.fromarray(picture, "RGBA").save(tmp_path / "ü.png")
     result = make_result(halves(), source=tmp_path / "ü.png")
-    assert np.array_equal(draw_segmentation(result), draw_segmentation(result, picture))
+    assert np.array_equal(result.plot(), result.plot(read_picture(tmp_path / "ü.png")))
+    assert result.save(tmp_path / "drawn.jpg").stat().st_size > 1000
 
 
 def test_a_result_without_a_picture_says_what_to_do(tmp_path):
     with pytest.raises(UsageError, match="hand the picture in"):
-        draw_segmentation(make_result(halves()))
-    with pytest.raises(UsageError, match="not there any more"):
-        draw_segmentation(make_result(halves(), source=tmp_path / "gone.png"))
+        make_result(halves()).plot()
+    with pytest.raises(PictureError, match="no such file"):
+        make_result(halves(), source=tmp_path / "gone.png").plot()
     cv2.imwrite(str(tmp_path / "other.png"), make_picture(3, 4))
     with pytest.raises(UsageError, match="has changed"):
-        draw_segmentation(make_result(halves(), source=tmp_path / "other.png"))
+        make_result(halves(), source=tmp_path / "other.png").plot()

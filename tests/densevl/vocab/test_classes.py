@@ -67,16 +67,6 @@ def test_a_class_list_is_frozen_and_passes_through():
         found.names = ()
 
 
-def test_the_fingerprint_follows_words_and_not_the_source(tmp_path):
-    file = tmp_path / "c.txt"
-    file.write_text("road\ncar; auto\n")
-    prints = {parse_classes(form).fingerprint for form in (file, "road; car, auto", [("road",), ("car", "auto")])}
-    assert len(prints) == 1
-    others = {parse_classes(form).fingerprint for form in ("road; car", "car, auto; road", "road, car; auto")}
-    assert len(others | prints) == 4
-    assert len(prints.pop()) == 64
-
-
 def test_a_shipped_name_comes_before_a_file_and_a_file_before_text(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("camvid").write_text("mine\n")

@@ -1,7 +1,9 @@
+from pathlib import Path
+
 import pytest
 
 from densevl.core.errors import ClassListError
-from densevl.vocab.classes import find_faults
+from densevl.vocab.classes import find_faults, parse_classes
 from densevl.vocab.tables import read_csv, read_json, read_mapping, read_sequence
 
 
@@ -97,3 +99,35 @@ def test_broken_json_names_its_line():
 def test_python_lists_and_dicts_are_read_as_json_ones():
     assert read_sequence(["a", ("b", "c")], "x").entries == read_json('["a", ["b", "c"]]', "x").entries
     assert read_mapping({"a": ["b"]}, "x").entries == read_json('{"a": ["b"]}', "x").entries
+
+
+@pytest.mark.parametrize(
+    "text", ['[["","car"],"sky"]', '{"":["car"],"sky":[]}', '{"car":[""],"sky":[]}', '{"":"sky","car":"x"}', '[["  "]]']
+)
+def test_an_empty_name_or_synonym_in_json_is_a_fault(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "classes.json"
+    path.write_text(text)
+    with pytest.raises(ClassListError, match="empty"):
+        parse_classes(path)
+
+
+def test_blanks_and_line_ends_in_json_become_one_blank(tmp_path: Path) -> None:
+    path = tmp_path / "classes.json"
+    path.write_text('[["traffic\\n light", " a  b "], "sky"]')
+    assert parse_classes(path).synonyms == (("traffic light", "a b"), ("sky",))
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.json", "[" * 100_000 + "]" * 100_000),
+        ("a.csv", 'id,name\n0,"cat\n1,dog\n'),
+        ("a.csv", "id,name\n0," + "x" * 200_000),
+    ],
+    ids=["nested", "open quote", "long cell"],
+)
+def test_files_that_a_parser_gives_up_on_are_faulty_class_lists(name: str, text: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_text(text)
+    with pytest.raises(ClassListError, match=name):
+        parse_classes(path)
