@@ -67,7 +67,7 @@ def make_clip(
         stream = container.add_stream(codec, rate=30, options=_fast(codec) | options)
         stream.height, stream.width = size
         stream.pix_fmt = pix_fmt
-        stream.codec_context.time_base = Fraction(1, 30) if codec == "mpeg4" else Fraction(1, TICKS)
+        stream.codec_context.time_base = Fraction(1, 30) if codec.startswith("mpeg") else Fraction(1, TICKS)
         stream.codec_context.thread_count = 1
         if rotation:
             stream.set_display_rotation(rotation)

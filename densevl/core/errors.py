@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Literal
 
 EXIT_DONE = 0
 EXIT_PARTIAL = 6
 EXIT_INTERRUPTED = 130
+
+# What a loop over many clips does where one raises ClipError; counted as wrong, it keeps its place in the accuracy.
+ClipPolicy = Literal["raise", "skip", "count-as-wrong"]
 
 
 class DensevlError(Exception):
@@ -54,6 +58,18 @@ class SourceError(DataError):
 
 class PictureError(DataError):
     """One picture cannot be read. A run skips it and lists it in failed.csv."""
+
+
+class ClipError(DataError):
+    """One clip cannot be opened, or cannot be decoded up to a frame that was asked for.
+
+    Attributes:
+        path: the file, as the caller named it.
+    """
+
+    def __init__(self, message: str, *, path: str = "") -> None:
+        super().__init__(message)  # one argument: worker processes rebuild an error from its text
+        self.path = path
 
 
 class ClassListError(DataError):

@@ -1,0 +1,213 @@
+"""What a clip's packets say about its frames: how many, when, and whether a reader that seeks can be trusted with it.
+
+One pass over the file; of the pictures only the first is decoded, since the rotation tag travels with it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from densevl.core.errors import ClipError
+from densevl.data.pictures import shown
+
+if TYPE_CHECKING:
+    from av import VideoFrame
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
+
+_RATE_ROUNDING = 0.02  # a clip of a few frames in milliseconds is off by this much
+
+
+@dataclass(frozen=True)
+class PacketScan:
+    """A clip without its pictures.
+
+    Attributes:
+        container: FFmpeg's name of the container format, such as `mov,mp4,m4a,3gp,3g2,mj2`.
+        coded_size: (H, W) of the pictures as they are coded.
+        rotation: degrees counter-clockwise that turn a coded picture upright: 0, 90, 180 or 270.
+        fps: frames a second, the mean where they vary.
+        seconds: [n] float64, when each frame is shown, ascending, from the first frame on.
+        header_count: how many frames the header promises; 0 where it says nothing.
+        open_gop: a frame after a keyframe is shown before it, so decoding cannot start at that keyframe.
+        damage: what broke off the reading of packets; empty where the file was read to its end.
+    """
+
+    container: str
+    coded_size: tuple[int, int]
+    rotation: int
+    fps: float
+    seconds: np.ndarray
+    header_count: int
+    open_gop: bool
+    damage: str
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(H, W) of the upright picture."""
+        height, width = self.coded_size
+        return (width, height) if self.rotation % 180 else (height, width)
+
+
+@dataclass(frozen=True)
+class _Packets:
+    """pts of the packets that hold a shown frame, in decoding order, and whether each starts anew."""
+
+    pts: list[int | None]
+    keys: list[bool]
+    damage: str
+
+    def leading(self) -> list[int]:
+        """Positions of packets shown before the keyframe they follow."""
+        found, key_pts = [], None
+        for position, (pts, is_key) in enumerate(zip(self.pts, self.keys, strict=True)):
+            if is_key:
+                key_pts = pts
+            elif pts is not None and key_pts is not None and pts < key_pts:
+                found.append(position)
+        return found
+
+
+def clip_error(path: str | Path, reason: str) -> ClipError:
+    """A ClipError that starts with the file's name."""
+    return ClipError(f"{shown(path)}: {reason}", path=os.fspath(path))
+
+
+@contextmanager
+def errors_of(path: str | Path, doing: str) -> Iterator[None]:
+    """Whatever a decoder raises becomes a ClipError; they raise RuntimeError, ValueError, IndexError and their own."""
+    try:
+        yield
+    except (ClipError, MemoryError):
+        raise
+    except Exception as error:
+        text = str(error).strip().splitlines()[-1:] or [type(error).__name__]
+        raise clip_error(path, f"{doing} ({text[0]}); copy it anew from where it came, or remove it") from error
+
+
+def scan_packets(path: str | Path) -> PacketScan:
+    """Read a clip's packets.
+
+    Raises:
+        ClipError: absent, not readable, no clip, without pictures, or nothing of it can be decoded.
+    """
+    _refuse_what_is_no_file(path)
+    with errors_of(path, "not a clip that can be read, or cut off before its index"), open_container(path) as container:
+        stream = pictures_of(container, path)
+        packets, first = _walk(container, stream)
+        leading = packets.leading()
+        # cut out of a longer clip: what leans on the lost part is never shown
+        is_cut = not all(packets.keys[:1]) or 1 in leading
+        pts = _decoded_pts(path) if is_cut else packets.pts
+        if not pts:
+            raise clip_error(path, "holds no frames that can be decoded; copy it anew from where it came, or remove it")
+        stated_rate = float(stream.average_rate or stream.guessed_rate or 25)
+        seconds = _seconds(pts, time_base=float(stream.time_base), rate=stated_rate)
+        return PacketScan(
+            container=container.format.name,
+            coded_size=(first.height, first.width) if first else (stream.height, stream.width),
+            rotation=round(first.rotation / 90) * 90 % 360 if first else 0,
+            fps=_rate(seconds, stated_rate),
+            seconds=seconds,
+            header_count=stream.frames,
+            open_gop=bool(leading),
+            damage=packets.damage,
+        )
+
+
+def _seconds(pts: Sequence[int | None], *, time_base: float, rate: float) -> np.ndarray:
+    """When frames are shown, from the first on; evenly spaced where they have no times of their own."""
+    known = np.unique([value for value in pts if value is not None])
+    if len(known) != len(pts):
+        return np.arange(len(pts)) / rate
+    return (known - known[0]) * time_base
+
+
+def _rate(seconds: np.ndarray, stated: float) -> float:
+    """The header's frames a second, unless the times show others by more than their rounding."""
+    if len(seconds) < 2:
+        return stated
+    shown_rate = float((len(seconds) - 1) / seconds[-1])
+    return stated if abs(stated / shown_rate - 1) < _RATE_ROUNDING else shown_rate
+
+
+def open_container(path: str | Path) -> InputContainer:
+    """A clip by PyAV: local files only, whatever a playlist inside it names."""
+    import av
+
+    options = {"protocol_whitelist": "file"}
+    return av.open("file:" + os.fspath(path), options=options, metadata_errors="replace")
+
+
+def pictures_of(container: InputContainer, path: str | Path) -> VideoStream:
+    """The stream of pictures, decoded by one thread: many clips at a time are the caller's affair.
+
+    Raises:
+        ClipError: there is none.
+    """
+    from av.stream import Disposition
+
+    stream = container.streams.best("video")
+    if stream is None or Disposition.attached_pic in stream.disposition:  # a cover is no clip
+        kinds = ", ".join(sorted({stream.type for stream in container.streams} - {"video"})) or "nothing"
+        raise clip_error(path, f"has no moving pictures, only {kinds}; remove it from the list")
+    stream.codec_context.thread_count = 1
+    return stream
+
+
+def _refuse_what_is_no_file(path: str | Path) -> None:
+    try:
+        if not Path(path).is_file():
+            what = "there is no such file" if not os.path.exists(path) else "is no file that can be decoded"
+            raise clip_error(path, f"{what}; check the path or take it off the list")
+        with open(path, "rb") as file:
+            if not file.read(1):
+                raise clip_error(path, "the file is empty (0 bytes); copy it anew from where it came")
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        raise clip_error(path, f"cannot be read ({error}); change its rights, or copy it anew") from error
+
+
+def _walk(container: InputContainer, stream: VideoStream) -> tuple[_Packets, VideoFrame | None]:
+    """All packets, and the first picture where it can be decoded."""
+    import av
+
+    pts: list[int | None] = []
+    keys: list[bool] = []
+    first, damage, decoding = None, "", True
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets, None)
+        except av.FFmpegError as error:
+            damage = str(error)
+            break
+        if packet is None:
+            break
+        if packet.size and not packet.is_discard:
+            pts.append(packet.pts)
+            keys.append(packet.is_keyframe)
+        if decoding:
+            try:
+                first = next(iter(packet.decode()), None)
+            except av.FFmpegError:
+                first, decoding = None, False
+            decoding = decoding and first is None
+    return _Packets(pts, keys, damage), first
+
+
+def _decoded_pts(path: str | Path) -> list[int | None]:
+    """The pts of the frames that decoding gives, up to damage."""
+    import av
+
+    pts = []
+    with open_container(path) as container, suppress(av.FFmpegError):
+        for frame in container.decode(pictures_of(container, path)):
+            pts.append(frame.pts)
+    return pts
