@@ -2,6 +2,8 @@
 
 from densevl.backbones.clip import CLIPBackbone
 from densevl.backbones.clip_weights import load_clip
+from densevl.backbones.dino import DINOBackbone
+from densevl.backbones.dino_weights import load_dino
 from densevl.backbones.lite import LiteModel, load_lite
 
-__all__ = ["CLIPBackbone", "LiteModel", "load_clip", "load_lite"]
+__all__ = ["CLIPBackbone", "DINOBackbone", "LiteModel", "load_clip", "load_dino", "load_lite"]

