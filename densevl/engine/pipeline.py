@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from densevl.core.errors import ConfigError, DensevlError, OutputError, UsageError, WeightsError
+from densevl.core.errors import ClassListError, ConfigError, DensevlError, OutputError, UsageError, WeightsError
 from densevl.core.files import sha256_bytes, write_atomic
 from densevl.engine.journal import Journal, Record
 from densevl.engine.runtime import is_out_of_memory
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 # These concern every item: the run stops whatever --on-error says.
-FAULTS_OF_THE_RUN = (OutputError, UsageError, WeightsError, ConfigError)
+FAULTS_OF_THE_RUN = (OutputError, UsageError, WeightsError, ConfigError, ClassListError)
 MOST_WORKERS = 4  # reading and writing threads; more only hold more pictures in memory
 
 

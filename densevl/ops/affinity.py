@@ -45,11 +45,23 @@ def affinity_pool(
     guide = F.normalize(guide, dim=1).to(values.dtype)
     pooled = []
     for rows in guide.split(block, dim=2):
-        affinity = rows.transpose(1, 2) @ guide  # [B, n, N]
-        if threshold is not None:
-            affinity = torch.where(affinity < threshold, 0.0, affinity)
-        if power != 1:
-            affinity = affinity.pow(power)
-        weight = affinity / (affinity.sum(dim=2, keepdim=True) + eps)
-        pooled.append(values @ weight.transpose(1, 2))  # [B, D, n]
+        affinity = keep_above(rows.transpose(1, 2) @ guide, threshold)  # [B, n, N]
+        pooled.append(pool_by_affinity(values, affinity if power == 1 else affinity.pow(power), eps=eps))
     return torch.cat(pooled, dim=2)
+
+
+def cosine_affinity(guide: Tensor) -> Tensor:
+    """Guide [B, G, N] -> the whole matrix [B, N, N] of cosines; for training, where N is a crop's."""
+    guide = F.normalize(guide, dim=1)
+    return guide.transpose(1, 2) @ guide
+
+
+def keep_above(affinity: Tensor, threshold: float | None) -> Tensor:
+    """The affinity [..., N] with 0 where it is below the threshold; None keeps it all."""
+    return affinity if threshold is None else torch.where(affinity < threshold, 0.0, affinity)
+
+
+def pool_by_affinity(values: Tensor, affinity: Tensor, *, eps: float = 1e-6) -> Tensor:
+    """Values [B, D, N] and rows of an affinity [B, n, N] -> [B, D, n], each row's weighted mean."""
+    weight = affinity / (affinity.sum(dim=2, keepdim=True) + eps)
+    return values @ weight.transpose(1, 2)

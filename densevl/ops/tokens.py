@@ -32,6 +32,13 @@ def map_to_tokens(feature_map: Tensor) -> Tensor:
     return rearrange(feature_map, "b d h w -> b (h w) d")
 
 
+def resize_map(feature_map: Tensor, grid: tuple[int, int]) -> Tensor:
+    """Map [B, D, h, w] on another grid, bilinear without aligned corners; as it is where it has that grid."""
+    if tuple(feature_map.shape[2:]) == tuple(grid):
+        return feature_map
+    return F.interpolate(feature_map, size=tuple(grid), mode="bilinear", align_corners=False)
+
+
 def resize_position_table(table: Tensor, grid: tuple[int, int], native_grid: tuple[int, int]) -> Tensor:
     """Position table of a ViT at another grid; the class row is kept as it is.
 

@@ -1,5 +1,7 @@
 """Refiners: features or scores made smoother or sharper, on the same grid."""
 
 from densevl.refiners.affinity_pool import AffinityPoolRefiner
+from densevl.refiners.background import FoundRule
+from densevl.refiners.dinoiser import DINOiserRefiner, load_dinoiser
 
-__all__ = ["AffinityPoolRefiner"]
+__all__ = ["AffinityPoolRefiner", "DINOiserRefiner", "FoundRule", "load_dinoiser"]

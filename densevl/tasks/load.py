@@ -16,6 +16,7 @@ logger = logging.getLogger(__name__)
 
 # best first; `lite` is last because it needs nothing but the packages that carry it
 PREFERENCE = (
+    "clip-dinoiser-b16",
     "maskclip-b16",
     "maskclip-plain-b16",
     "maskclip-b32",

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch.testing import assert_close
 
-from densevl.core.errors import ShapeError
+from densevl.core.errors import ConfigError, ShapeError
 from densevl.core.stages import Extractor
 from densevl.extractors import MaskCLIPExtractor
 from tests.tiny import tiny_clip
@@ -77,3 +77,29 @@ def test_forward_runs_on_the_meta_device_and_keeps_the_towers_dtype() -> None:
     assert features.dtype == torch.bfloat16
     assert_close(features.float(), expected, atol=0.1, rtol=0.1)
     assert extractor.to("meta")(torch.rand(1, 3, 50, 70, device="meta")).features.shape == (1, 32, 4, 5)
+
+
+@pytest.mark.parametrize("guide_block", [-3, -2, -4])
+def test_the_guide_is_the_second_norm_of_its_block_and_changes_no_feature(guide_block: int) -> None:
+    clip_model, pixels = tiny_clip(), torch.rand(2, 3, 40, 70, generator=torch.Generator().manual_seed(0))
+    feature_map = MaskCLIPExtractor(clip_model, guide_block=guide_block)(pixels)
+    tokens = clip_model.embed(pixels)
+    for block in clip_model.blocks[: clip_model.depth + guide_block]:
+        tokens = block(tokens)
+    block = clip_model.blocks[guide_block]
+    normed = block.ln_1(tokens)
+    tapped = block.ln_2(tokens + block.attn(normed, normed, normed, need_weights=False)[0])
+    assert feature_map.guide is not None
+    torch.testing.assert_close(feature_map.guide.flatten(2).transpose(1, 2), tapped[:, 1:], atol=1e-5, rtol=1e-5)
+    plain = MaskCLIPExtractor(clip_model)(pixels)
+    assert plain.guide is None
+    torch.testing.assert_close(feature_map.features, plain.features, atol=1e-5, rtol=1e-5)
+
+
+def test_the_final_guide_is_the_features_and_the_last_block_gives_none() -> None:
+    pixels = torch.rand(1, 3, 40, 70)
+    feature_map = MaskCLIPExtractor(tiny_clip(), guide_block="final")(pixels)
+    assert feature_map.guide is feature_map.features
+    for block in (-1, 0, 3, -9):
+        with pytest.raises(ConfigError, match="guide_block"):
+            MaskCLIPExtractor(tiny_clip(), guide_block=block)
