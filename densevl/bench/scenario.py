@@ -22,6 +22,7 @@ class Scenario:
         ours: inputs -> result.
         reference: inputs -> result of the plain form.
         compare: (inputs, result of ours, result of the plain form) -> whether they are equal, largest difference.
+        quick: whether `--quick` has the time for it.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Scenario:
     ours: Callable[[Any], Any]
     reference: Callable[[Any], Any]
     compare: Callable[[Any, Any, Any], tuple[bool, float]]
+    quick: bool = True
 
 
 def all_scenarios() -> list[Scenario]:
@@ -36,9 +38,9 @@ def all_scenarios() -> list[Scenario]:
 
     Making the list loads no torch, so that a process which measures memory stays small.
     """
-    from densevl.bench import class_map, cold_start, metric
+    from densevl.bench import affinity, class_map, cold_start, metric
 
-    found = [*class_map.scenarios(), *metric.scenarios(), *cold_start.scenarios()]
+    found = [*class_map.scenarios(), *metric.scenarios(), *affinity.scenarios(), *cold_start.scenarios()]
     for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
         more: Iterable[Scenario] = entry.load()()
         found += more
