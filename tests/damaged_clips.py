@@ -86,7 +86,11 @@ def outcome(path: Path, backend: str) -> str:
     except ClipError as error:
         if not numbers:
             return "refused"
-        return f"{_judged(len(numbers), wrong)}, then ClipError" if str(path) in str(error) else "an error without the path"
+        return (
+            f"{_judged(len(numbers), wrong)}, then ClipError"
+            if str(path) in str(error)
+            else "an error without the path"
+        )
     except UsageError:
         return "not installed"
     except ValueError:

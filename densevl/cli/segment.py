@@ -14,6 +14,7 @@ from densevl.core.errors import EXIT_DONE, EXIT_PARTIAL, UsageError
 from densevl.core.files import require_writable
 
 if TYPE_CHECKING:
+    from densevl.data import FrameSource, PictureSource
     from densevl.tasks.folder_run import FolderRun, RunResult
     from densevl.tasks.segmenter import Segmenter
     from densevl.vocab import ClassList
@@ -25,7 +26,7 @@ DEFAULT_KINDS = "labels,overlay,confidence"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags."""
-    parser.add_argument("source", metavar="SOURCE", help="picture, folder (recursive), glob, list file, or - for stdin")
+    parser.add_argument("source", metavar="SOURCE", help="picture, clip, folder, glob, list file, or - for stdin")
     parser.add_argument("--classes", required=True, help="'road; car, automobile; sky', a file, or a list (ade20k)")
     parser.add_argument("--out", type=Path, help="output folder; the same command goes on where it stopped")
     add_model_arguments(parser)
@@ -33,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     run.add_argument("--batch-size", default="auto", help="windows in one forward pass (auto)")
     run.add_argument("--threshold", action="append", default=[], metavar="P or NAME=P", help="least probability")
     run.add_argument("--save", default=DEFAULT_KINDS, help=f"any of {','.join(KINDS)} (default {DEFAULT_KINDS})")
+    run.add_argument("--every", type=int, metavar="N", help="take every N-th frame of a clip (one a second)")
     run.add_argument("--on-error", choices=("skip", "stop"), default="skip", help="an unreadable picture (skip)")
     run.add_argument("--dry-run", action="store_true", help="files, windows, memory and time; write nothing")
     run.add_argument("--json", action="store_true", help="one JSON object on stdout at the end")
@@ -60,7 +62,6 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the verb; everything cheap is checked before the model is loaded."""
-    from densevl.data.folders import open_source
     from densevl.vocab import load_templates, parse_classes
 
     kinds = parse_kinds(args.save)
@@ -71,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--out DIR is missing: say where the labels should go (or --dry-run)")
     if args.templates is not None:
         load_templates(args.templates)
-    source = open_source(args.source, exclude=args.out)
+    source = find_inputs(args)
     if not args.dry_run:
         require_writable(args.out)
 
@@ -89,6 +90,20 @@ def run(args: argparse.Namespace) -> int:
     if args.dry_run:
         return show_plan(folder_run, as_json=args.json)
     return finish(run_with_progress(folder_run, args.out), as_json=args.json)
+
+
+def find_inputs(args: argparse.Namespace) -> PictureSource | FrameSource:
+    """The pictures and frames that SOURCE means; says on stderr which frames of clips are taken."""
+    from densevl.data import FrameSource, open_source
+
+    if args.every is not None and args.every < 1:
+        raise UsageError(f"--every {args.every}: expected a whole number of at least 1")
+    source = open_source(args.source, exclude=args.out, every=args.every)
+    if isinstance(source, FrameSource):
+        print(f"densevl: {source.note()}", file=sys.stderr)
+    elif args.every is not None:
+        raise UsageError(f"--every {args.every}: is for clips, and SOURCE '{args.source}' holds pictures only")
+    return source
 
 
 def load_segmenter(args: argparse.Namespace) -> Segmenter:

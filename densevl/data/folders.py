@@ -17,7 +17,9 @@ import numpy as np
 
 from densevl.core.errors import SourceError
 from densevl.core.files import sha256_bytes
-from densevl.data.pictures import PICTURE_SUFFIXES, decode_picture, read_bytes, shown
+from densevl.data.frame_source import FrameSource, is_clip
+from densevl.data.frames import CLIP_SUFFIXES
+from densevl.data.pictures import PICTURE_SUFFIXES, decode_picture, header_size, read_bytes, shown
 
 # What a run writes into its output folder: left out when the pictures lie in the same folder.
 WRITTEN_SUFFIXES = (".png", ".jpg", ".npz", ".geojson")
@@ -43,6 +45,14 @@ class PictureSource:
         """The output name of every picture."""
         return self.output_names
 
+    def origin(self, index: int) -> str:
+        """Where a picture comes from: its file."""
+        return shown(self.paths[index])
+
+    def size(self, index: int) -> tuple[int, int] | None:
+        """(H, W) as the file's header says; None where it says nothing."""
+        return header_size(self.paths[index])
+
     def digest(self, index: int) -> str:
         """The sha256 of a picture's file.
 
@@ -61,17 +71,23 @@ class PictureSource:
         return decode_picture(data, shown(self.paths[index])), sha256_bytes(data)
 
 
-def open_source(text: str, *, stdin: TextIO | None = None, exclude: str | Path | None = None) -> PictureSource:
-    """Find the pictures that SOURCE means; nothing is decoded.
+def open_source(
+    text: str, *, stdin: TextIO | None = None, exclude: str | Path | None = None, every: int | None = None
+) -> PictureSource | FrameSource:
+    """Find the pictures and clips that SOURCE means; no picture is decoded, and of clips the packets are read.
 
     A folder is searched with its sub-folders, a glob may hold `**`; both leave hidden files out and take only
-    PICTURE_SUFFIXES. A `.txt` file or `-` (stdin) lists one path a line, `#` starts a comment line; a list and a file
-    are taken as they are, whatever the suffix.
+    PICTURE_SUFFIXES and CLIP_SUFFIXES. A `.txt` file or `-` (stdin) lists one path a line, `#` starts a comment line;
+    a list and a file are taken as they are, and what has no clip's suffix counts as a picture.
 
     Args:
         text: the SOURCE argument.
         stdin: where `-` is read from; sys.stdin if None.
         exclude: the output folder; what lies in it is no input of a folder or glob.
+        every: take every n-th frame of a clip; None: one a second.
+
+    Returns:
+        The pictures; a FrameSource where there are clips.
 
     Raises:
         SourceError: absent, unreadable, without pictures, or two pictures that would become one output.
@@ -91,13 +107,18 @@ def open_source(text: str, *, stdin: TextIO | None = None, exclude: str | Path |
         paths = _pictures_of(found, root, exclude, f"the pattern '{text}'")
     else:
         raise SourceError(
-            f"SOURCE '{text}' does not exist, or its folder may not be read: give a picture, a folder, a glob in "
-            "quotes, a .txt list of paths, or - to read paths from stdin"
+            f"SOURCE '{text}' does not exist, or its folder may not be read: give a picture, a clip, a folder, a glob "
+            "in quotes, a .txt list of paths, or - to read paths from stdin"
         )
     names = [_name(file, root) for file in paths]
-    _refuse_nested(paths, names)
-    _refuse_clashes(paths, names, folds_case=exclude is not None and _folds_case(Path(exclude)))
-    return PictureSource(tuple(paths), tuple(names))
+    if any(map(is_clip, paths)):
+        source: PictureSource | FrameSource = FrameSource(paths, names, every=every)
+    else:
+        source = PictureSource(tuple(paths), tuple(names))
+    _refuse_nested(source.paths, source.output_names)
+    folds_case = exclude is not None and _folds_case(Path(exclude))
+    _refuse_clashes(source.paths, source.output_names, folds_case=folds_case)
+    return source
 
 
 def _walk(folder: Path, above: tuple[str, ...]) -> Iterator[Path]:
@@ -121,12 +142,12 @@ def _walk(folder: Path, above: tuple[str, ...]) -> Iterator[Path]:
 
 
 def _pictures_of(files: Iterator[Path], root: Path, exclude: str | Path | None, place: str) -> list[Path]:
-    """The files with a picture's suffix, sorted, without those an earlier run wrote."""
+    """The files with a picture's or a clip's suffix, sorted, without those an earlier run wrote."""
     written = _is_written(root, exclude)
     pictures: set[Path] = set()  # a glob with two ** finds a file twice
     others, left_out = Counter[str](), 0
     for file in files:
-        if file.suffix.lower() not in PICTURE_SUFFIXES:
+        if file.suffix.lower() not in (*PICTURE_SUFFIXES, *CLIP_SUFFIXES):
             others[file.suffix.lower() or "no suffix"] += 1
         elif written(file):
             left_out += 1
@@ -155,7 +176,8 @@ def _no_pictures(place: str, others: Counter[str], left_out: int) -> str:
     seen = ", ".join(f"{count} {suffix}" for suffix, count in others.most_common(8)) or "no files"
     more = f" and {left_out} pictures that an earlier run wrote" if left_out else ""
     return (
-        f"no pictures in {place}: found {seen}{more}; looked for {' '.join(PICTURE_SUFFIXES)}. Convert the files, or "
+        f"no pictures in {place}: found {seen}{more}; looked for "
+        f"{' '.join((*PICTURE_SUFFIXES, *CLIP_SUFFIXES))}. Convert the files, or "
         "list their paths in a .txt file, which is taken as it is"
     )
 

@@ -15,6 +15,12 @@ logger = logging.getLogger(__name__)
 
 Backend = Literal["auto", "decord", "pyav", "torchcodec"]
 
+# Names of clips as cameras, phones and editors write them; the content decides what is decoded.
+CLIP_SUFFIXES = (
+    *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg"),
+    *(".wmv", ".flv", ".3gp", ".ogv", ".mts", ".m2ts"),
+)
+
 # Containers with an index, where decord's seeking was found right; on transport streams it returns wrong frames.
 _INDEXED_CONTAINERS = {"mov", "matroska", "avi"}
 

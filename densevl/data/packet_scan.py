@@ -36,6 +36,7 @@ class PacketScan:
         fps: frames a second, the mean where they vary.
         seconds: [n] float64, when each frame is shown, ascending, from the first frame on.
         header_count: how many frames the header promises; 0 where it says nothing.
+        lost: frames that the index of an mp4 lists and the file does not hold.
         open_gop: a frame after a keyframe is shown before it, so decoding cannot start at that keyframe.
         damage: what broke off the reading of packets; empty where the file was read to its end.
     """
@@ -46,6 +47,7 @@ class PacketScan:
     fps: float
     seconds: np.ndarray
     header_count: int
+    lost: int
     open_gop: bool
     damage: str
 
@@ -58,10 +60,11 @@ class PacketScan:
 
 @dataclass(frozen=True)
 class _Packets:
-    """pts of the packets that hold a shown frame, in decoding order, and whether each starts anew."""
+    """pts of the packets that hold a shown frame, in decoding order, whether each starts anew, how many are unseen."""
 
     pts: list[int | None]
     keys: list[bool]
+    unseen: int
     damage: str
 
     def leading(self) -> list[int]:
@@ -88,8 +91,8 @@ def errors_of(path: str | Path, doing: str) -> Iterator[None]:
     except (ClipError, MemoryError):
         raise
     except Exception as error:
-        text = str(error).strip().splitlines()[-1:] or [type(error).__name__]
-        raise clip_error(path, f"{doing} ({text[0]}); copy it anew from where it came, or remove it") from error
+        lines = str(getattr(error, "strerror", None) or error).strip().splitlines() or [type(error).__name__]
+        raise clip_error(path, f"{doing} ({lines[-1]}); copy it anew from where it came, or remove it") from error
 
 
 def scan_packets(path: str | Path) -> PacketScan:
@@ -117,9 +120,14 @@ def scan_packets(path: str | Path) -> PacketScan:
             fps=_rate(seconds, stated_rate),
             seconds=seconds,
             header_count=stream.frames,
+            lost=max(0, stream.frames - len(packets.pts) - packets.unseen) if _has_exact_index(container) else 0,
             open_gop=bool(leading),
             damage=packets.damage,
         )
+
+
+def _has_exact_index(container: InputContainer) -> bool:
+    return container.format.name.startswith("mov")  # an avi's header may be wrong, or count what was dropped
 
 
 def _seconds(pts: Sequence[int | None], *, time_base: float, rate: float) -> np.ndarray:
@@ -180,6 +188,7 @@ def _walk(container: InputContainer, stream: VideoStream) -> tuple[_Packets, Vid
 
     pts: list[int | None] = []
     keys: list[bool] = []
+    unseen = 0
     first, damage, decoding = None, "", True
     packets = container.demux(stream)
     while True:
@@ -193,13 +202,14 @@ def _walk(container: InputContainer, stream: VideoStream) -> tuple[_Packets, Vid
         if packet.size and not packet.is_discard:
             pts.append(packet.pts)
             keys.append(packet.is_keyframe)
+        unseen += packet.is_discard
         if decoding:
             try:
                 first = next(iter(packet.decode()), None)
             except av.FFmpegError:
                 first, decoding = None, False
             decoding = decoding and first is None
-    return _Packets(pts, keys, damage), first
+    return _Packets(pts, keys, unseen, damage), first
 
 
 def _decoded_pts(path: str | Path) -> list[int | None]:

@@ -37,6 +37,15 @@ def shown(path: str | Path) -> str:
     return os.fsencode(path).decode("utf-8", "replace")
 
 
+def header_size(path: str | Path) -> tuple[int, int] | None:
+    """(H, W) as the file's header says, without decoding; None where it says nothing."""
+    try:
+        with Image.open(path) as image:
+            return image.height, image.width
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return None
+
+
 def read_picture(path: str | Path) -> np.ndarray:
     """Read a picture file.
 

@@ -14,7 +14,7 @@ import numpy as np
 from densevl import __version__
 from densevl.core.files import sha256_bytes, write_atomic
 from densevl.core.structures import Segmentation
-from densevl.data.folders import PictureSource
+from densevl.data import FrameSource, PictureSource
 from densevl.engine.journal import Journal
 from densevl.engine.pipeline import Failure, Pipeline, fixed_groups
 from densevl.engine.runtime import versions
@@ -83,12 +83,14 @@ class FolderRun:
 
     Args:
         segmenter: the model on its device.
-        source: the pictures.
+        source: the pictures, or frames of clips.
         classes: the words.
         options: see RunOptions.
     """
 
-    def __init__(self, segmenter: Segmenter, source: PictureSource, classes: ClassList, *, options: RunOptions) -> None:
+    def __init__(
+        self, segmenter: Segmenter, source: PictureSource | FrameSource, classes: ClassList, *, options: RunOptions
+    ) -> None:
         self.segmenter, self.source, self.classes, self.options = segmenter, source, classes, options
         on_gpu = segmenter.device.type != "cpu"
         segmenter.window_batch = options.batch_size or (AUTO_BATCH_GPU if on_gpu else 1)
@@ -125,7 +127,7 @@ class FolderRun:
                 writers=[WRITERS[kind] for kind in self.options.kinds if kind != "coco"],
                 journal=journal,
                 settings=sha256_bytes(json.dumps(settings, sort_keys=True).encode()),
-                row=lambda index, result: picture_row(result, self.source.paths[index]),
+                row=lambda index, result: picture_row(result, self.source.origin(index)),
                 on_error=self.options.on_error,
             )
             count = pipeline.run(fixed_groups(len(self.source), self._group_size), progress)

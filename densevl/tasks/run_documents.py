@@ -18,10 +18,10 @@ from densevl.visualize import WRITERS, ReportRow, palette
 from densevl.vocab import ClassList
 
 
-def picture_row(result: Segmentation, path: Path) -> dict[str, Any]:
+def picture_row(result: Segmentation, origin: str | Path) -> dict[str, Any]:
     """What the journal keeps of a picture: source, size [H, W], doubt, pixels by class (last: without a label)."""
     return {
-        "source": shown(path),
+        "source": shown(origin),
         "size": list(result.label_map.shape),
         "doubt": round(result.mean_doubt, 6),
         "pixels": result.pixel_counts.tolist(),

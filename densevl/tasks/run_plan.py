@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from PIL import Image
 
 from densevl.core.errors import SourceError
 from densevl.engine.runtime import available_memory
@@ -29,7 +27,7 @@ def measure(folder_run: FolderRun) -> dict[str, Any]:
         SourceError: no picture can be read.
     """
     source, segmenter = folder_run.source, folder_run.segmenter
-    sizes = [size for path in source.paths if (size := header_size(path)) is not None]
+    sizes = [size for index in range(len(source)) if (size := source.size(index)) is not None]
     if not sizes:
         raise SourceError(f"none of the {len(source)} pictures can be read; the first is {source.paths[0]}")
     windows = sum(segmenter.geometry.count(*size) for size in sizes)
@@ -50,15 +48,6 @@ def measure(folder_run: FolderRun) -> dict[str, Any]:
         "model": segmenter.name,
         "device": str(segmenter.device),
     }
-
-
-def header_size(path: Path) -> tuple[int, int] | None:
-    """(H, W) as the file's header says, without decoding; None where it says nothing."""
-    try:
-        with Image.open(path) as image:
-            return image.height, image.width
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-        return None
 
 
 def peak_memory(device: torch.device) -> int:

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from densevl.core.errors import PictureError
-from densevl.data.pictures import PICTURE_SUFFIXES, decode_picture, read_picture, shown
+from densevl.data.pictures import PICTURE_SUFFIXES, decode_picture, header_size, read_picture, shown
 
 RGB = np.random.default_rng(0).integers(0, 256, (12, 20, 3), dtype=np.uint8)
 
@@ -173,3 +173,11 @@ def test_paths_that_are_no_utf8_can_still_be_shown():
 def test_suffixes_are_lower_case_and_hold_the_usual_ones():
     assert {".jpg", ".jpeg", ".png", ".tif", ".webp", ".bmp"} <= set(PICTURE_SUFFIXES)
     assert all(suffix == suffix.lower() for suffix in PICTURE_SUFFIXES)
+
+
+def test_sizes_come_from_headers_and_unreadable_files_have_none(tmp_path):
+    Image.fromarray(np.zeros((30, 50, 3), np.uint8)).save(tmp_path / "a.png")
+    (tmp_path / "b.png").write_bytes(b"no picture")
+    assert header_size(tmp_path / "a.png") == (30, 50)
+    assert header_size(tmp_path / "b.png") is None
+    assert header_size(tmp_path / "absent.png") is None

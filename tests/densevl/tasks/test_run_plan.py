@@ -4,25 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from densevl.core.errors import SourceError
 from densevl.data.folders import open_source
 from densevl.tasks import load
 from densevl.tasks.folder_run import FolderRun, RunOptions
-from densevl.tasks.run_plan import header_size, measure, peak_memory
+from densevl.tasks.run_plan import measure, peak_memory
 from densevl.vocab import parse_classes
-
-
-def test_sizes_come_from_headers_and_unreadable_files_have_none(tmp_path: Path) -> None:
-    Image.fromarray(np.zeros((30, 50, 3), np.uint8)).save(tmp_path / "a.png")
-    (tmp_path / "b.png").write_bytes(b"no picture")
-    assert header_size(tmp_path / "a.png") == (30, 50)
-    assert header_size(tmp_path / "b.png") is None
-    assert header_size(tmp_path / "absent.png") is None
 
 
 def test_memory_in_use_is_counted() -> None:
