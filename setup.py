@@ -62,5 +62,8 @@ setup(
         "setuptools>=77.0.3,<82",
     ],
     extras_require={"lite": LITE, "test": TEST, "all": sorted({*LITE, *TEST})},
-    entry_points={"console_scripts": ["densevl = densevl.cli.app:main"]},
+    entry_points={
+        "console_scripts": ["densevl = densevl.cli.app:main"],
+        "densevl.data_kinds": ["kinetics = video.check:check_kinetics"],
+    },
 )

@@ -24,6 +24,7 @@ VERBS = {
     "segment": "densevl.cli.segment",
     "eval": "densevl.cli.evaluate",
     "check-classes": "densevl.cli.check_classes",
+    "check-data": "densevl.cli.check_data",
     "models": "densevl.cli.models",
     "benchmark": "densevl.cli.benchmark",
     "doctor": "densevl.cli.doctor",

@@ -1,0 +1,106 @@
+"""`densevl check-data DIR --kind KIND`: is a data set complete and readable, before hours are spent on it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from densevl.core.errors import EXIT_DONE, EXIT_PARTIAL, DataError, UsageError
+
+if TYPE_CHECKING:
+    from densevl.data.check import DataReport
+
+HELP = "see whether a data set is complete and readable"
+_MIN_COVERAGE = 0.98
+_MOST_SHOWN = 5  # examples of one kind of problem
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the verb."""
+    parser.add_argument("folder", type=Path, metavar="DIR", help="the folder of the data set")
+    parser.add_argument("--kind", required=True, help="kind of data set, such as kinetics")
+    parser.add_argument(
+        "--list",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help="what should be there (several: repeat); those in DIR if absent",
+    )
+    parser.add_argument(
+        "--decode",
+        choices=["none", "first", "all"],
+        default="first",
+        help="look at names and sizes, open every file (default), or decode all of it",
+    )
+    parser.add_argument(
+        "--min-coverage",
+        type=float,
+        metavar="X",
+        help=f"exit code 3 where a smaller share of the listed files can be used ({_MIN_COVERAGE})",
+    )
+    parser.add_argument("--fix-list", type=Path, metavar="FILE", help="write every problem with what to do, as csv")
+    parser.add_argument("--workers", type=int, metavar="N", help="threads (one a core)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Look, print, judge.
+
+    Returns:
+        0 when all is well, 3 when too little can be used, 6 when enough can be used but some files cannot be read.
+
+    Raises:
+        UsageError: unknown kind, `--min-coverage` outside 0..1 or without a list, `--workers` below 1.
+        DataError: no such folder or list; a faulty list.
+    """
+    import os
+
+    from densevl.data.check import CheckRequest, find_kind, write_fix_list
+
+    least = _MIN_COVERAGE if args.min_coverage is None else args.min_coverage
+    if not 0 <= least <= 1:
+        raise UsageError(f"--min-coverage expects a share from 0 to 1, got {args.min_coverage}")
+    workers = (os.cpu_count() or 1) if args.workers is None else args.workers
+    if workers < 1:
+        raise UsageError(f"--workers expects 1 or more, got {args.workers}")
+    check = find_kind(args.kind)
+    report = check(args.folder, CheckRequest(tuple(args.list), args.decode, workers, _track))
+    if report.coverage is None and args.min_coverage is not None:
+        raise UsageError(f"--min-coverage needs a list to compare with, and {args.folder} holds none: add --list FILE")
+    if args.fix_list is not None:
+        write_fix_list(args.fix_list, report.problems)
+    print(json.dumps(report.as_dict(), ensure_ascii=False) if args.json else _as_text(report, least))
+    if report.coverage is not None and report.coverage < least:
+        return DataError.exit_code
+    return EXIT_PARTIAL if report.failed else EXIT_DONE
+
+
+def _track(items: Iterable[Any], total: int) -> Iterable[Any]:
+    from tqdm import tqdm
+
+    return tqdm(items, total=total, unit="file", disable=None)  # None: silent unless stderr is a terminal
+
+
+def _as_text(report: DataReport, least: float) -> str:
+    rows = [f"{report.folder}: {report.files} files ({report.kind})"]
+    if report.splits:
+        width = max(len("split"), *(len(split.name) for split in report.splits))
+        rows.append(f"{'split':{width}}  expected    found   usable  coverage")
+        for split in report.splits:
+            share = 100 * split.usable / split.expected if split.expected else 0.0
+            rows.append(f"{split.name:{width}}  {split.expected:8d} {split.found:8d} {split.usable:8d}  {share:7.2f}%")
+    for kind, count in report.counts.items():
+        rows.append(f"{kind}: {count}")
+        same = [problem for problem in report.problems if problem.kind == kind]
+        rows += [f"  {problem.path}: {problem.detail}" for problem in same[:_MOST_SHOWN]]
+        if count > _MOST_SHOWN:
+            rows.append(f"  ... and {count - _MOST_SHOWN} more (--fix-list FILE writes them all)")
+    rows += [f"note: {note}" for note in report.notes]
+    if report.coverage is not None:
+        verdict = "enough" if report.coverage >= least else "too little"
+        rows.append(f"coverage {100 * report.coverage:.2f}%: {verdict} (--min-coverage {least:g})")
+    return "\n".join(rows)

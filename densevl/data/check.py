@@ -1,0 +1,147 @@
+"""What is wrong with a data set on disk: the report that every kind of data set fills in.
+
+A kind is a callable `(folder, CheckRequest) -> DataReport`, found through the entry-point group `densevl.data_kinds`.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from densevl.core.errors import UnknownNameError, UsageError
+from densevl.core.files import write_atomic
+
+Decode = Literal["none", "first", "all"]
+_T = TypeVar("_T")
+Track = Callable[[Iterable[_T], int], Iterable[_T]]  # (items, how many) -> the items, showing progress on the way
+
+_GROUP = "densevl.data_kinds"
+_FIX_COLUMNS = ("path", "split", "problem", "detail", "action")
+
+
+@dataclass(frozen=True)
+class CheckRequest:
+    """What to look at.
+
+    Attributes:
+        lists: files that say what should be there; empty: those that lie in the folder.
+        decode: `none` looks at names and sizes, `first` opens every file, `all` decodes all of it.
+        workers: threads.
+        track: shows progress.
+    """
+
+    lists: tuple[Path, ...] = ()
+    decode: Decode = "first"
+    workers: int = 1
+    track: Track = lambda items, total: items
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One file and what is wrong with it; `kind` is one word, such as `missing`, `detail` says where or how much."""
+
+    path: str
+    split: str
+    kind: str
+    detail: str
+    action: str
+
+
+@dataclass(frozen=True)
+class SplitCount:
+    """Files of one split: how many the list names, and how many of these are there and can be read."""
+
+    name: str
+    expected: int
+    found: int
+    usable: int
+
+
+@dataclass(frozen=True)
+class DataReport:
+    """A data set as it was found.
+
+    Attributes:
+        kind: of data set.
+        folder: where it lies.
+        files: how many were found, listed or not.
+        splits: against their lists; empty where there is no list.
+        problems: one a file.
+        failing: kinds of problems which mean that a file cannot be used.
+        notes: sentences on the whole.
+    """
+
+    kind: str
+    folder: str
+    files: int
+    splits: tuple[SplitCount, ...]
+    problems: tuple[Problem, ...]
+    failing: frozenset[str]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def coverage(self) -> float | None:
+        """Usable files as a share of the expected ones; None without a list."""
+        expected = sum(split.expected for split in self.splits)
+        return sum(split.usable for split in self.splits) / expected if expected else None
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How many problems there are of each kind, in the order in which the kinds first came."""
+        return Counter(problem.kind for problem in self.problems)
+
+    @property
+    def failed(self) -> int:
+        """How many files cannot be used."""
+        return sum(problem.kind in self.failing for problem in self.problems)
+
+    def as_dict(self) -> dict[str, Any]:
+        """What `--json` prints."""
+        return {
+            "kind": self.kind,
+            "folder": self.folder,
+            "files": self.files,
+            "coverage": self.coverage,
+            "splits": [vars(split) for split in self.splits],
+            "counts": dict(self.counts),
+            "problems": [vars(problem) for problem in self.problems],
+            "notes": list(self.notes),
+        }
+
+
+def find_kind(name: str) -> Callable[[Path, CheckRequest], DataReport]:
+    """The check of a kind of data set.
+
+    Raises:
+        UnknownNameError: no installed package brings it.
+        UsageError: the package that brings it cannot be loaded.
+    """
+    entries = {entry.name: entry for entry in entry_points(group=_GROUP)}
+    if name not in entries:
+        hint = "Kinds come with installed packages: in a checkout, run 'pip install -e .' once."
+        raise UnknownNameError("kind of data set", name, entries or ["none"], hint)
+    try:
+        return entries[name].load()
+    except (ImportError, AttributeError) as error:
+        raise UsageError(
+            f"the kind '{name}' ({entries[name].value}) cannot be loaded: {error}; install it anew"
+        ) from error
+
+
+def write_fix_list(path: Path, problems: Sequence[Problem]) -> None:
+    """Write a csv with one row for each problem: path, split, problem, detail, action.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(_FIX_COLUMNS)
+    table.writerows((fix.path, fix.split, fix.kind, fix.detail, fix.action) for fix in problems)
+    write_atomic(path, text.getvalue().encode("utf-8", "surrogateescape"))
