@@ -99,3 +99,25 @@ def _fast(codec: str) -> Mapping[str, str]:
             {"x265-params": "log-level=none"} if "5" in codec else {}
         )
     return {"cpu-used": "8", "deadline": "realtime", "g": "12"} if codec.startswith("libvpx") else {"g": "12"}
+
+
+def sample_clips(folder: Path) -> dict[str, Path]:
+    """One clip for each thing that decoders get wrong; 60 frames each but for `one` and `long`."""
+    makers: dict[str, dict[str, object]] = {
+        "plain.mp4": {},
+        "open gop.mp4": {"x264_params": "open-gop=1:scenecut=0"},
+        "turned.mp4": {"rotation": -90},
+        "upside down.mp4": {"rotation": 180},
+        "hevc.mp4": {"codec": "libx265"},
+        "ten bit.mp4": {"codec": "libx265", "pix_fmt": "yuv420p10le"},
+        "vp9.webm": {"codec": "libvpx-vp9"},
+        "mpeg4.avi": {"codec": "mpeg4"},
+        "odd.mp4": {"pix_fmt": "yuv444p", "size": (121, 161)},
+        "varying rate.mp4": {"times": [20 * k + 4 * (k % 3) for k in range(60)]},
+        "late start.mkv": {"times": range(1800, 3000, 20)},
+        "transport.m2ts": {},
+        "sparse keys.mp4": {"g": 250},
+        "one.mp4": {"frames": 1},
+        "long.mp4": {"frames": 1500, "g": 250},
+    }
+    return {name: make_clip(folder / name, **options) for name, options in makers.items()}
