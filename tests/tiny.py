@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from densevl.backbones.clip import CLIPBackbone
+from densevl.backbones.dino import DINOBackbone
 
 TINY_CLIP: dict[str, Any] = {
     "embed_dim": 32,
@@ -38,3 +39,22 @@ def tiny_clip_weights(seed: int = 0) -> dict[str, torch.Tensor]:
 def tiny_clip(seed: int = 0, *, quick_gelu: bool = False) -> CLIPBackbone:
     """A CLIP of width 48, 4 blocks, 3 heads, 64 px, patch 16, joint space 32."""
     return CLIPBackbone.from_config({**deepcopy(TINY_CLIP), "quick_gelu": quick_gelu}, tiny_clip_weights(seed))
+
+
+TINY_DINO: dict[str, Any] = {"patch": 16, "dim": 36, "depth": 3, "heads": 3, "native_img": 64, "ln_eps": 1e-6}
+
+
+def tiny_dino_weights(cfg: dict[str, Any], seed: int = 0) -> dict[str, torch.Tensor]:
+    """Random weights for a DINO config, timm's key names; no tensor is constant, so that none can hide."""
+    from densevl.backbones.dino_models import make_vit
+
+    shapes = {name: tensor.shape for name, tensor in make_vit(cfg).state_dict().items()}
+    generator = torch.Generator().manual_seed(seed)
+    drawn = {name: torch.randn(shape, generator=generator) * 0.2 for name, shape in shapes.items()}
+    return {name: tensor + 1.0 if re.search(r"norm\d?\.weight$", name) else tensor for name, tensor in drawn.items()}
+
+
+def tiny_dino(cfg: dict[str, Any] | None = None, seed: int = 0) -> DINOBackbone:
+    """A DINO v1 of width 36, 3 blocks, 3 heads, 64 px, patch 16; or of another config."""
+    cfg = TINY_DINO if cfg is None else cfg
+    return DINOBackbone.from_config(cfg, tiny_dino_weights(cfg, seed))

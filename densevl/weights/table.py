@@ -63,6 +63,7 @@ class WeightsRow:
 _MODELS = {"b32": "ViT-B-32", "b16": "ViT-B-16", "l14": "ViT-L-14", "l14-336": "ViT-L-14-336", "h14": "ViT-H-14"}
 _OPENAI_URL = "https://openaipublic.azureedge.net/clip/models"
 _FACEBOOK_URL = "https://dl.fbaipublicfiles.com"
+_FOUND_COMMIT = "1ad22bacf1a6854faff1b5d4be300d54cad6f277"
 _DINOV2_SIZES = ("small", "base", "large", "giant")
 _APPLE = "apple-sample-code-license"
 
@@ -163,6 +164,11 @@ _ROWS = (
     _dinov3("b16", "base"),
     _dinov3("l16", "large"),
     _dinov3("h16plus", "huge_plus"),
+    WeightsRow(
+        name="found-decoder",
+        source=f"https://github.com/valeoai/FOUND/raw/{_FOUND_COMMIT}/data/weights/decoder_weights.pt",
+        licence="not known",
+    ),
     WeightsRow(
         name="clip-dinoiser-last",
         source="https://github.com/wysoczanska/clip_dinoiser/raw/main/checkpoints/last.pt",

@@ -29,6 +29,18 @@ def test_every_row_has_a_licence_and_a_whole_hash_or_none(row) -> None:
     assert row.source.split(":")[0] in {"https", "hf", "pypi"}
 
 
+@pytest.mark.parametrize("row", [row for row in TABLE.values() if row.timm], ids=lambda row: row.name)
+def test_a_dino_row_says_what_timm_says(row) -> None:
+    import timm
+
+    theirs = timm.get_pretrained_cfg(row.timm)
+    assert f"hf:{theirs.hf_hub_id}" in row.sources
+    assert row.hub_files == ("model.safetensors", "pytorch_model.bin")
+    assert row.licence.lower().replace(" ", "-") == theirs.license
+    if row.source.startswith("https:"):
+        assert row.source == theirs.url
+
+
 def test_the_families_of_the_promise_are_there() -> None:
     for model in ("ViT-B-32", "ViT-B-16", "ViT-L-14", "ViT-L-14-336", "ViT-H-14"):
         assert any(row.clip[0] == model for row in CLIP_ROWS), model
