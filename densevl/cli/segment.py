@@ -200,7 +200,9 @@ def finish(result: RunResult, *, as_json: bool) -> int:
 
 def show_plan(folder_run: FolderRun, *, as_json: bool) -> int:
     """Print what a run would take; one picture is labelled to measure, nothing is written."""
-    plan = folder_run.plan()
+    from densevl.tasks.run_plan import measure
+
+    plan = measure(folder_run)
     if as_json:
         print(json.dumps(plan))
     else:

@@ -19,7 +19,6 @@ from densevl.engine.journal import Journal
 from densevl.engine.pipeline import Failure, Pipeline, fixed_groups
 from densevl.engine.runtime import versions
 from densevl.tasks.run_documents import classes_document, failed_document, picture_row, report_rows, summary_document
-from densevl.tasks.run_plan import measure
 from densevl.tasks.segmenter import Segmenter, apply_threshold
 from densevl.visualize import WRITERS, coco_document, write_report
 from densevl.vocab import ClassList, load_templates
@@ -79,7 +78,7 @@ class RunResult:
 
 
 class FolderRun:
-    """Everything a run needs, checked; `plan()` says what it would take, `run()` does it.
+    """Everything a run needs, checked; `run()` does it, and `run_plan.measure` says what it would take.
 
     Args:
         segmenter: the model on its device.
@@ -96,10 +95,6 @@ class FolderRun:
         segmenter.window_batch = options.batch_size or (AUTO_BATCH_GPU if on_gpu else 1)
         self._group_size = segmenter.window_batch  # pictures whose windows share forward passes
         self.bank = segmenter.encode(classes, options.templates)
-
-    def plan(self) -> dict[str, Any]:
-        """What a run would take; see run_plan.measure."""
-        return measure(self)
 
     def infer(self, pictures: list[np.ndarray]) -> list[Segmentation]:
         """Label the pictures of one group."""

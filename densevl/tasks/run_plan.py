@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 
 from densevl.core.errors import SourceError
 from densevl.engine.runtime import available_memory
-
-if TYPE_CHECKING:
-    from densevl.tasks.folder_run import FolderRun
+from densevl.tasks.folder_run import FolderRun
 
 
 def measure(folder_run: FolderRun) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from densevl.extractors import MaskCLIPExtractor
 from densevl.heads import CosineHead
 from densevl.tasks import Geometry, Segmenter
 from densevl.tasks.folder_run import FolderRun, RunOptions, RunResult
+from densevl.tasks.run_plan import measure
 from densevl.vocab import parse_classes
 from tests.tiny import tiny_clip
 
@@ -169,7 +170,7 @@ def test_a_plan_counts_files_and_windows_and_writes_nothing(
     (pictures / "broken.png").write_bytes(b"")
     before = sorted(tmp_path.rglob("*"))
     source = open_source(str(pictures))
-    plan = FolderRun(segmenter, source, parse_classes(CLASSES), options=RunOptions()).plan()
+    plan = measure(FolderRun(segmenter, source, parse_classes(CLASSES), options=RunOptions()))
     assert (plan["files"], plan["unreadable"], plan["windows"]) == (5, 1, 4)
     assert plan["largest_picture"] == "48x64" and plan["peak_memory_mb"] > 0 and plan["estimated_seconds"] >= 0
     assert sorted(tmp_path.rglob("*")) == before
