@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -69,15 +70,24 @@ def make_clip(
         stream.pix_fmt = pix_fmt
         stream.codec_context.time_base = Fraction(1, 30) if codec.startswith("mpeg") else Fraction(1, TICKS)
         stream.codec_context.thread_count = 1
-        if rotation:
-            stream.set_display_rotation(rotation)
         for number, ticks in enumerate(times):
             frame = av.VideoFrame.from_ndarray(numbered_frame(number, size), format="rgb24")
             frame.time_base = stream.codec_context.time_base
             frame.pts = round(Fraction(ticks, TICKS) / frame.time_base)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
+    if rotation:
+        _tag_rotation(path, rotation)
     return path
+
+
+def _tag_rotation(path: Path, degrees: int) -> None:
+    """Write the matrix [a b u; c d v; x y w] of an mp4's track header: how players turn what was coded."""
+    data = bytearray(path.read_bytes())
+    place = data.index(b"tkhd") + 4 + 40
+    cos, sin = (round(function(np.radians(-degrees)) * 65536) for function in (np.cos, np.sin))
+    data[place : place + 36] = struct.pack(">9i", cos, sin, 0, -sin, cos, 0, 0, 0, 1 << 30)
+    path.write_bytes(data)
 
 
 def make_sound(path: Path) -> Path:

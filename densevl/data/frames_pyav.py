@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import av
 import numpy as np
+from av.video.reformatter import VideoReformatter
 
 from densevl.core.errors import ClipError
 from densevl.data.frame_reader import FrameReader
@@ -28,6 +29,7 @@ class PyAVFrames(FrameReader):
         self._container: InputContainer | None = None
         self._pass: Iterator[av.VideoFrame] = iter(())
         self._position, self._frame = -1, None
+        self._reformatter = VideoReformatter()  # one for all frames: making its tables costs more than a small frame
         self._damage: tuple[int, ClipError] | None = None
 
     def close(self) -> None:
@@ -42,8 +44,8 @@ class PyAVFrames(FrameReader):
         for index in indices:
             self._go_to(index)
             with errors_of(self.path, f"frame {index} cannot be converted"):
-                frame = self._frame.to_ndarray(format="rgb24", width=width, height=height)
-            yield np.rot90(frame, self.scan.rotation // 90)
+                frame = self._reformatter.reformat(self._frame, width, height, "rgb24", threads=1)
+            yield np.rot90(frame.to_ndarray(), self.scan.rotation // 90)
 
     def _go_to(self, index: int) -> None:
         if self._damage is not None and index >= self._damage[0]:
