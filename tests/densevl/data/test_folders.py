@@ -11,6 +11,7 @@ from densevl.core.files import sha256_bytes
 from densevl.core.stages import Source
 from densevl.data import folders
 from densevl.data.folders import WRITTEN_FOLDERS, open_source
+from tests.clips import make_clip
 
 
 @pytest.fixture
@@ -230,3 +231,41 @@ def test_a_picture_and_a_folder_of_one_output_name_are_refused(tmp_path: Path) -
         (tmp_path / name).write_bytes(b"x")
     with pytest.raises(SourceError, match="rename one"):
         open_source(str(tmp_path))
+
+
+def test_a_folder_with_clips_gives_their_frames_beside_its_pictures(tree):
+    root = tree("a.png", "notes.md")
+    make_clip(root / "sub.mp4", frames=3)
+    (root / "deep").mkdir()
+    make_clip(root / "deep" / "b.MKV", frames=3)
+    source = open_source(str(root), every=2)
+    assert source.names() == (
+        "a",
+        "deep/b/00-00-00.000",
+        "deep/b/00-00-00.067",
+        "sub/00-00-00.000",
+        "sub/00-00-00.067",
+    )
+
+
+def test_a_clip_may_be_named_alone_in_a_glob_or_in_a_list(tree):
+    root = tree("a.png")
+    clip = make_clip(root / "b.mp4", frames=3)
+    (root / "list.txt").write_text("b.mp4\n")
+    for text in (str(clip), str(root / "*.mp4"), str(root / "list.txt")):
+        assert open_source(text).names() == ("b/00-00-00.000",)
+
+
+def test_two_clips_of_one_name_are_refused(tree):
+    root = tree("x.png")
+    make_clip(root / "a.mp4", frames=1)
+    make_clip(root / "a.mkv", frames=1)
+    with pytest.raises(SourceError, match=r"a\.mkv.* and .*a\.mp4 would both become the output 'a/00-00-00\.000'"):
+        open_source(str(root))
+
+
+def test_frames_and_a_picture_of_one_name_are_refused(tree):
+    root = tree("a/00-00-00.000.png")
+    make_clip(root / "a.mp4", frames=1)
+    with pytest.raises(SourceError, match=r"would both become"):
+        open_source(str(root))
