@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from densevl.core.errors import SourceError
+from densevl.data.frames import CLIP_SUFFIXES
 
-CLIP_SUFFIXES = (".mp4", ".mkv", ".webm", ".avi", ".mov", ".m4v", ".mpg", ".mpeg", ".ts", ".3gp", ".flv", ".wmv")
 _TIMED = re.compile(r"(?P<id>.+)_(?P<start>\d{6})_(?P<end>\d{6})")
 _YOUTUBE_ID = re.compile(r"[\w-]{11}", re.ASCII)
 

@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from densevl.core.errors import DataError
-from video.clip_files import CLIP_SUFFIXES, Moment
+from densevl.data.frames import CLIP_SUFFIXES
+from video.clip_files import Moment
 
 _LINE = re.compile(r"(.*[^,\s])\s*[,\s]\s*([^,\s]+)")
 _MOMENT_COLUMNS = ("youtube_id", "time_start", "time_end")
