@@ -113,11 +113,11 @@ class Source(Protocol):
         ...
 
     def digest(self, index: int) -> str:
-        """The sha256 of an item's bytes, without decoding them; raises PictureError."""
+        """The sha256 of an item's bytes, without decoding them; raises PictureError or ClipError."""
         ...
 
     def read(self, index: int) -> tuple[np.ndarray, str]:
-        """uint8 RGB [H, W, 3] and the sha256 of the bytes it was decoded from; raises PictureError."""
+        """uint8 RGB [H, W, 3] and the sha256 of the bytes it was decoded from; raises PictureError or ClipError."""
         ...
 
 

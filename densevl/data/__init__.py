@@ -1,5 +1,6 @@
 """Pictures and clips in: where a run's inputs are, how a file becomes an array, and an array pixels."""
 
+from densevl.data.decoder_process import DecoderProcess
 from densevl.data.folders import PictureSource, open_source
 from densevl.data.frame_reader import FrameReader
 from densevl.data.frame_source import FrameSource
@@ -10,6 +11,7 @@ from densevl.data.transforms import fit_size, resize_picture, to_pixels
 __all__ = [
     "CLIP_SUFFIXES",
     "PICTURE_SUFFIXES",
+    "DecoderProcess",
     "FrameReader",
     "FrameSource",
     "PictureSource",

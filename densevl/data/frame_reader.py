@@ -64,7 +64,7 @@ class FrameReader(ABC):
         places = np.asarray(indices, dtype=np.int64)
         frames = np.empty((len(places), *self.size, 3), dtype=np.uint8)  # [n, H, W, 3]
         wanted = np.unique(places).tolist()
-        for index, frame in zip(wanted, self._decode(wanted), strict=True):
+        for index, frame in zip(wanted, self.decode(wanted), strict=True):
             frames[places == index] = frame
         return frames
 
@@ -82,5 +82,5 @@ class FrameReader(ABC):
         """Let go of the file."""
 
     @abstractmethod
-    def _decode(self, indices: Sequence[int]) -> Iterable[np.ndarray]:
-        """Frames [H, W, 3] of ascending numbers."""
+    def decode(self, indices: Sequence[int]) -> Iterable[np.ndarray]:
+        """Frames uint8 RGB [H, W, 3] of ascending numbers, one after the other; what a decoder has to do."""

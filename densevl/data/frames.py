@@ -64,29 +64,29 @@ def against_decord(scan: PacketScan) -> tuple[str, ...]:
 
 
 def _open_auto(path: str | Path, scan: PacketScan) -> FrameReader:
+    from densevl.data.frames_indexed import DecordOrPyAVFrames
+    from densevl.data.frames_pyav import PyAVFrames
+
     reasons = against_decord(scan)
     if not reasons:
         try:
-            reader = _open_with("decord", path, scan)
+            reader = DecordOrPyAVFrames(path, scan)
         except (UsageError, ClipError) as error:
             reasons = (str(error),)
         else:
             logger.info("%s: decoded by decord", shown(path))
             return reader
     logger.info("%s: decoded by PyAV (%s)", shown(path), "; ".join(reasons))
-    return _open_with("pyav", path, scan)
+    return PyAVFrames(path, scan)
 
 
 def _open_with(backend: str, path: str | Path, scan: PacketScan) -> FrameReader:
-    try:
-        if backend == "pyav":
-            from densevl.data.frames_pyav import PyAVFrames
+    from densevl.data.frames_indexed import DecordFrames, TorchcodecFrames
+    from densevl.data.frames_pyav import PyAVFrames
 
-            return PyAVFrames(path, scan)
-        from densevl.data import frames_indexed
-
-        readers = {"decord": frames_indexed.DecordFrames, "torchcodec": frames_indexed.TorchcodecFrames}
-        return readers[backend](path, scan)
-    except (ImportError, OSError) as error:  # OSError: torchcodec without FFmpeg's libraries
-        reason = str(error).strip().splitlines()[0]
-        raise UsageError(f"{backend} cannot be loaded ({reason}): pip install {backend}, or choose pyav") from error
+    readers: dict[str, type[FrameReader]] = {
+        "decord": DecordFrames,
+        "pyav": PyAVFrames,
+        "torchcodec": TorchcodecFrames,
+    }
+    return readers[backend](path, scan)

@@ -39,7 +39,8 @@ class PyAVFrames(FrameReader):
             self._container.close()
             self._container = None
 
-    def _decode(self, indices: Sequence[int]) -> Iterator[np.ndarray]:
+    def decode(self, indices: Sequence[int]) -> Iterator[np.ndarray]:
+        """Frames of ascending numbers; see FrameReader."""
         height, width = self.scan.coded_size
         for index in indices:
             self._go_to(index)

@@ -32,7 +32,7 @@ class CountingFrames(FrameReader):
     def close(self) -> None:
         self.closed = True
 
-    def _decode(self, indices: Sequence[int]) -> Iterator[np.ndarray]:
+    def decode(self, indices: Sequence[int]) -> Iterator[np.ndarray]:
         for index in indices:
             self.decoded.append(index)
             yield np.full((2, 3, 3), index, dtype=np.uint8)

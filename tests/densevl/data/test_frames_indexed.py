@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from densevl.core.errors import ClipError, UsageError
 from densevl.data.frames import Backend, against_decord, open_frames
 from tests.clips import number_of
-from tests.damaged_clips import remux
+from tests.damaged_clips import damaged_clips, outcome, remux
 
 
 def usable(backend: Backend, path: Path) -> None:
@@ -51,3 +52,15 @@ def test_a_count_that_the_packets_contradict_is_refused(
 def test_nothing_asked_is_nothing_decoded(backend: Backend, clips: dict[str, Path]) -> None:
     usable(backend, clips["plain.mp4"])
     assert open_frames(clips["plain.mp4"], backend).read([]).shape == (0, 120, 160, 3)
+
+
+def test_where_decord_fails_pyav_goes_on_with_the_frames_before_the_damage(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    pytest.importorskip("decord")
+    caplog.set_level(logging.INFO, "densevl.data.frames_indexed")
+    damaged = damaged_clips(tmp_path)["200 bytes flipped"]
+    assert outcome(damaged, "auto") == outcome(damaged, "pyav")
+    assert "going on with PyAV" in caplog.text and str(damaged) in caplog.text
+    with open_frames(damaged) as reader, pytest.raises(ClipError, match="all after it are lost"):
+        reader.read([0, 59])
