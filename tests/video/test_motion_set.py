@@ -60,7 +60,7 @@ def test_what_is_written_is_read_by_our_lists(sets: Path, kind: str, split: str,
     assert clips.class_names == CLASS_NAMES[kind]
     assert clips.labels == tuple(render_clip(kind, split, index, seed=3)[1] for index in range(count))
     for index in (0, count - 1):
-        with open_frames(clips.paths[index], "pyav") as reader:
+        with open_frames(clips.paths[index]) as reader:
             assert len(reader) == 24
             decoded = reader.read(range(24)).astype(float)
         rendered = render_clip(kind, split, index, seed=3)[0]
