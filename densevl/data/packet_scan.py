@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
+_CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,flv,asf,ogg"
 _RATE_ROUNDING = 0.02  # a clip of a few frames in milliseconds is off by this much
 
 
@@ -147,10 +148,10 @@ def _rate(seconds: np.ndarray, stated: float) -> float:
 
 
 def open_container(path: str | Path) -> InputContainer:
-    """A clip by PyAV: local files only, whatever a playlist inside it names."""
+    """A clip by PyAV. What would open other files in turn (playlists, lists to concatenate) is no clip."""
     import av
 
-    options = {"protocol_whitelist": "file"}
+    options = {"format_whitelist": _CONTAINERS}
     return av.open("file:" + os.fspath(path), options=options, metadata_errors="replace")
 
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from densevl.core.errors import ClipError
 from densevl.core.stages import Source
-from densevl.data import frame_source
+from densevl.data import frame_source, frames_pyav
 from densevl.data.folders import PictureSource
 from densevl.data.frame_source import MOST_OPEN, MOST_WAITING, FrameSource, time_stamp
 from tests.clips import make_clip, number_of
@@ -22,10 +22,10 @@ def numbers(source: FrameSource) -> list[int]:
 
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """The clips in the order they are opened."""
+    """The clips in the order in which a pass over them begins."""
     paths: list[Path] = []
-    real = frame_source.open_frames
-    monkeypatch.setattr(frame_source, "open_frames", lambda path, backend: paths.append(path) or real(path, backend))
+    real = frames_pyav.open_container
+    monkeypatch.setattr(frames_pyav, "open_container", lambda path: paths.append(path) or real(path))
     return paths
 
 
