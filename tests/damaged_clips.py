@@ -45,6 +45,10 @@ def remux(
     return target
 
 
+# In these files nothing says that something is wrong: every decoder gives wrong frames without an error.
+UNNOTICED = ("3 bytes flipped (HEVC in mkv)", "three packets lost (mkv)")
+
+
 def damaged_clips(folder: Path) -> dict[str, Path]:
     """Each kind of damage as a file; of 60 frames where frames are left."""
     whole = make_clip(folder / "whole.mp4", crf=5)
@@ -56,7 +60,9 @@ def damaged_clips(folder: Path) -> dict[str, Path]:
         "cut at 60 %, index at the end": data[: len(data) * 6 // 10],
         "cut at 60 %, index first": front[: len(front) * 6 // 10],
         "cut at 60 %, no index needed (mkv)": _front(remux(whole, folder / "whole.mkv"), 0.6),
-        "200 bytes flipped": _flipped(front, front.index(b"mdat") + 4),
+        "200 bytes flipped": _flipped(front, 200),
+        "3 bytes flipped (mkv)": _flipped(make_clip(folder / "h264.mkv").read_bytes(), 3),
+        "3 bytes flipped (HEVC in mkv)": _flipped(make_clip(folder / "hevc.mkv", codec="libx265").read_bytes(), 3),
         "random bytes": noise,
         "a web page": b"<!doctype html><title>404 Not Found</title><p>This clip is gone.</p>" * 20,
         "0 bytes": b"",
@@ -69,7 +75,7 @@ def damaged_clips(folder: Path) -> dict[str, Path]:
         files[name].write_bytes(content)
     files["sound only"] = make_sound(folder / "sound.mp4")
     files["begins inside an open GOP"] = remux(open_gop, folder / "inside.mkv", first_key=1)
-    files["three packets lost"] = remux(whole, folder / "lost.mkv", discard=(30, 31, 32))
+    files["three packets lost (mkv)"] = remux(whole, folder / "lost.mkv", discard=(30, 31, 32))
     return files
 
 
@@ -117,10 +123,10 @@ def _front(path: Path, share: float) -> bytes:
     return data[: int(len(data) * share)]
 
 
-def _flipped(data: bytes, start: int) -> bytes:
-    """200 bytes of the second half of the pictures' data turned over."""
+def _flipped(data: bytes, count: int) -> bytes:
+    """Bytes between the middle and the end, where the pictures are, turned over."""
     damaged = bytearray(data)
-    places = np.random.default_rng(1).choice(np.arange((start + len(data)) // 2, len(data)), 200, replace=False)
+    places = np.random.default_rng(1).choice(np.arange(len(data) // 2, len(data) * 3 // 4), count, replace=False)
     for place in places.tolist():
         damaged[place] ^= 0xFF
     return bytes(damaged)

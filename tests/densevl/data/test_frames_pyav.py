@@ -52,6 +52,14 @@ def test_what_comes_before_damage_is_read_and_what_comes_after_raises_each_time(
         assert number_of(reader.read([0])[0]) == 0
 
 
+def test_a_frame_that_the_decoder_patched_over_is_damage(tmp_path: Path) -> None:
+    with (
+        open_frames(damaged_clips(tmp_path)["3 bytes flipped (mkv)"], "pyav") as reader,
+        pytest.raises(ClipError, match="had to patch it"),
+    ):
+        reader.read([59])
+
+
 def test_a_clip_with_fewer_frames_than_packets_says_so(clips: dict[str, Path]) -> None:
     scan = scan_packets(clips["long.mp4"])
     reader = PyAVFrames(clips["plain.mp4"], scan)
