@@ -4,4 +4,5 @@ import sys
 
 from densevl.cli.app import main
 
-sys.exit(main(["benchmark", *sys.argv[1:]]))
+if __name__ == "__main__":  # the processes that measure memory import this file again
+    sys.exit(main(["benchmark", *sys.argv[1:]]))

@@ -4,4 +4,5 @@ import sys
 
 from densevl.cli.app import main
 
-sys.exit(main(["segment", *sys.argv[1:]]))
+if __name__ == "__main__":
+    sys.exit(main(["segment", *sys.argv[1:]]))
