@@ -44,7 +44,7 @@ setup(
         "mmsegmentation==1.2.2",
         "segment-anything==1.0",
         "decord==0.6.0; platform_machine == 'x86_64' and sys_platform == 'linux'",
-        "av>=12",
+        "av>=17",
         "open_clip_torch>=3.2,<4",
         "einops>=0.7,<1",
         "timm>=1.0.20",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from densevl.core.errors import UsageError
 
@@ -49,3 +50,14 @@ def warmup_cosine(
     before = 0 if from_start else warmup_steps
     phase = (step - before) / (total_steps - before)
     return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * phase))
+
+
+def multistep(step: int, *, milestones: Sequence[int], gamma: float = 0.1) -> float:
+    """Factor of the learning rate of one update: multiplied by gamma at each milestone.
+
+    Args:
+        step: number of the update, from 0.
+        milestones: updates before the first that has the lower rate.
+        gamma: the factor of each.
+    """
+    return gamma ** sum(step >= milestone for milestone in milestones)
