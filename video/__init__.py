@@ -8,12 +8,18 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-_HOMES = {"ClipList": "video.lists", "read_clip_list": "video.lists", "sample_frames": "video.sampling"}
-_ROOMS = ("boxes", "colours", "lists", "mixing", "sampling", "transforms")
+_HOMES = {
+    "ClipList": "video.lists",
+    "ClipReader": "video.clips",
+    "read_clip_list": "video.lists",
+    "sample_frames": "video.sampling",
+}
+_ROOMS = ("boxes", "clips", "colours", "lists", "mixing", "sampling", "transforms")
 
-__all__ = ["ClipList", "read_clip_list", "sample_frames"]
+__all__ = ["ClipList", "ClipReader", "read_clip_list", "sample_frames"]
 
 if TYPE_CHECKING:
+    from video.clips import ClipReader
     from video.lists import ClipList, read_clip_list
     from video.sampling import sample_frames
 
