@@ -11,6 +11,7 @@ import torch
 
 from densevl.backbones.clip import CLIPBackbone
 from densevl.backbones.dino import DINOBackbone
+from densevl.refiners import FoundTeacher
 
 TINY_CLIP: dict[str, Any] = {
     "embed_dim": 32,
@@ -58,3 +59,10 @@ def tiny_dino(cfg: dict[str, Any] | None = None, seed: int = 0) -> DINOBackbone:
     """A DINO v1 of width 36, 3 blocks, 3 heads, 64 px, patch 16; or of another config."""
     cfg = TINY_DINO if cfg is None else cfg
     return DINOBackbone.from_config(cfg, tiny_dino_weights(cfg, seed))
+
+
+def tiny_found() -> FoundTeacher:
+    """A FOUND teacher on a tiny DINO of patch 8."""
+    dino = tiny_dino({**TINY_DINO, "patch": 8})
+    weight = torch.randn(1, dino.embed_dim, 1, 1, generator=torch.Generator().manual_seed(0))
+    return FoundTeacher(dino, weight, torch.zeros(1))

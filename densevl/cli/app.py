@@ -23,6 +23,7 @@ VERBS = {
     "demo": "densevl.cli.demo",
     "segment": "densevl.cli.segment",
     "eval": "densevl.cli.evaluate",
+    "train": "densevl.cli.train",
     "check-classes": "densevl.cli.check_classes",
     "check-data": "densevl.cli.check_data",
     "models": "densevl.cli.models",

@@ -30,9 +30,10 @@ def config_folder() -> Path:
 
 
 def model_configs() -> dict[str, Path]:
-    """Every model we ship, by name."""
+    """Every model we ship, by name; files named `train_...` say how one is trained."""
     files = sorted(config_folder().glob("*/*/*.py"))
-    return {path.stem.replace("_", "-"): path for path in files if "_base_" not in path.parts}
+    models = (path for path in files if "_base_" not in path.parts and not path.stem.startswith("train_"))
+    return {path.stem.replace("_", "-"): path for path in models}
 
 
 def find_config(name_or_path: str | Path) -> Path:

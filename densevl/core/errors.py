@@ -94,3 +94,7 @@ class MemoryLimitError(DensevlError):
     """Out of memory after every step down."""
 
     exit_code = 5
+
+
+class TrainingError(DataError):
+    """Training cannot go on: the loss is no number, or the data does not fit the plan."""

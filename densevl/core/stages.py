@@ -138,12 +138,18 @@ class Writer(Protocol):
 
 @runtime_checkable
 class TrainStep(Protocol):
-    """One optimisation step of a trainable method: batch -> named losses."""
+    """One optimisation step of a trainable method: batch -> named losses, whose sum is made small."""
+
+    trained: Any  # the torch module whose state is saved
 
     def __call__(self, batch: Any) -> Mapping[str, Tensor]:
         """One step."""
         ...
 
     def parameter_groups(self) -> Iterable[Mapping[str, Any]]:
-        """What is trained, with the rates."""
+        """What is trained, with the rates: {"params", "lr"}."""
+        ...
+
+    def release(self, epoch: int) -> Mapping[str, Any]:
+        """The content of the published checkpoint file; its tensors stand under `model_state_dict`."""
         ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 from contextlib import AbstractContextManager, nullcontext
 from importlib import metadata
 from pathlib import Path
@@ -176,6 +177,20 @@ def _headroom(folder: Path, limit_name: str, usage_name: str) -> list[int]:
         return []
     cache = int(stat.get("total_inactive_file", stat.get("inactive_file", 0)))
     return [max(0, int(limit) - usage + cache)]
+
+
+def peak_memory(device: torch.device) -> int:
+    """Most bytes used so far: allocated on a GPU, else resident in this process (0 where unknown)."""
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    try:
+        import resource
+    except ImportError:  # Windows does not count
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # kB on Linux
 
 
 def is_out_of_memory(error: BaseException) -> bool:

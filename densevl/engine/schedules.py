@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from densevl.core.errors import UsageError
 
@@ -52,12 +53,18 @@ def warmup_cosine(
     return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * phase))
 
 
-def multistep(step: int, *, milestones: Sequence[int], gamma: float = 0.1) -> float:
-    """Factor of the learning rate of one update: multiplied by gamma at each milestone.
+@dataclass(frozen=True)
+class MultiStep:
+    """Factor of the learning rate: multiplied by gamma at each milestone.
 
-    Args:
-        step: number of the update, from 0.
-        milestones: updates before the first that has the lower rate.
+    Attributes:
+        milestones: numbers of the updates that are the first with a lower rate.
         gamma: the factor of each.
     """
-    return gamma ** sum(step >= milestone for milestone in milestones)
+
+    milestones: Sequence[int] = ()
+    gamma: float = 0.1
+
+    def __call__(self, step: int) -> float:
+        """The factor of update `step`, from 0."""
+        return self.gamma ** sum(step >= milestone for milestone in self.milestones)

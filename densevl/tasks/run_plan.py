@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from typing import Any
 
 import numpy as np
-import torch
 
 from densevl.core.errors import SourceError
-from densevl.engine.runtime import available_memory
+from densevl.engine.runtime import available_memory, peak_memory
 from densevl.tasks.folder_run import FolderRun
 
 
@@ -46,15 +44,3 @@ def measure(folder_run: FolderRun) -> dict[str, Any]:
         "model": segmenter.name,
         "device": str(segmenter.device),
     }
-
-
-def peak_memory(device: torch.device) -> int:
-    """Most bytes used so far: allocated on a GPU, else resident in this process (0 where unknown)."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
-    try:
-        import resource
-    except ImportError:  # Windows does not count
-        return 0
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024  # kB on Linux

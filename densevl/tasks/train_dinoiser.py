@@ -7,27 +7,21 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
-from densevl.backbones import DINOBackbone
 from densevl.core.errors import ConfigError
 from densevl.core.stages import Extractor
-from densevl.ops.affinity import cosine_affinity
-from densevl.refiners import DINOiserRefiner, FoundTeacher
-
-OBJECT_PROBABILITY = 0.5  # FOUND's patches above it are objects
+from densevl.refiners import DINOiserRefiner
+from densevl.tasks.dinoiser_teachers import DINOiserTeachers
 
 
-class DINOiserStep:
+class DINOiserStep(nn.Module):
     """Pixels -> named losses (a core.stages.TrainStep).
 
     Args:
         extractor: frozen CLIP with the guide that the student reads.
         student: what is trained.
-        dino: tells which patches belong together.
-        found: tells which patches show an object.
-        kind: which of DINO's last-block features are compared: q, k or v.
-        threshold: cosines of DINO below it are no pair (the published gamma).
+        teachers: pixels and grid -> which patches belong together, and which show an object.
         rates: learning rates of the affinity and of the objectness convolution.
 
     Source: Wysoczanska et al., "CLIP-DINOiser", ECCV 2024, equations 4 and 6.
@@ -38,37 +32,38 @@ class DINOiserStep:
         extractor: Extractor,
         student: DINOiserRefiner,
         *,
-        dino: DINOBackbone,
-        found: FoundTeacher,
-        kind: str = "v",
-        threshold: float = 0.2,
+        teachers: DINOiserTeachers,
         rates: tuple[float, float] = (5e-5, 1e-2),
     ) -> None:
-        self.extractor, self.student = extractor, student
-        self.dino, self.found = dino, found
-        self.kind, self.threshold, self.rates = kind, threshold, rates
+        super().__init__()
+        self.extractor, self.trained = extractor, student
+        self.teachers, self.rates = teachers, rates
         student.requires_grad_(True)
 
-    def __call__(self, batch: Tensor) -> Mapping[str, Tensor]:
+    def forward(self, batch: Tensor) -> Mapping[str, Tensor]:
         """Pixels [B, 3, H, W] in [0, 1] -> `correlation` and `objectness`, each a mean.
 
         Raises:
             ConfigError: the extractor gives no guide, or DINO sees another grid.
         """
         guide = self.read_guide(batch)
-        pairs, objects = self.targets(batch, tuple(guide.shape[2:]))
+        pairs, objects = self.teachers(batch, tuple(guide.shape[2:]))
         return {
             # the clamped cosine is the logit itself, as published
             "correlation": F.binary_cross_entropy_with_logits(self.correlate(guide), pairs),
-            "objectness": F.binary_cross_entropy_with_logits(self.student.objectness(guide), objects),
+            "objectness": F.binary_cross_entropy_with_logits(self.trained.objectness(guide), objects),
         }
 
     def parameter_groups(self) -> Sequence[Mapping[str, Any]]:
         """The two convolutions with their rates."""
-        convolutions = (self.student.obj_proj, self.student.bkg_decoder)
+        convolutions = (self.trained.obj_proj, self.trained.bkg_decoder)
         return [
             {"params": list(part.parameters()), "lr": rate} for part, rate in zip(convolutions, self.rates, strict=True)
         ]
+
+    def release(self, epoch: int) -> Mapping[str, Any]:
+        """The published layout of `last.pt`."""
+        return self.trained.to_checkpoint(epoch)
 
     @torch.no_grad()
     def read_guide(self, pixels: Tensor) -> Tensor:
@@ -80,18 +75,4 @@ class DINOiserStep:
 
     def correlate(self, guide: Tensor) -> Tensor:
         """Guide [B, G, h, w] -> the student's cosines [B, N, N], negative ones as 0."""
-        return self.student.correlate(guide).clamp(min=0)
-
-    @torch.no_grad()
-    def targets(self, pixels: Tensor, grid: tuple[int, int]) -> tuple[Tensor, Tensor]:
-        """What the teachers say.
-
-        Returns:
-            1 where two patches belong together [B, N, N], and where a patch shows an object [B, 1, h, w]; float.
-        """
-        features = self.dino.features(pixels, self.kind)  # [B, D, h, w]
-        if tuple(features.shape[2:]) != grid:
-            came = tuple(features.shape[2:])
-            raise ConfigError(f"DINO sees a grid of {came} where CLIP has {grid}: take a DINO of CLIP's patch size")
-        pairs = cosine_affinity(features.flatten(2)) >= self.threshold
-        return pairs.float(), (self.found(pixels, grid) > OBJECT_PROBABILITY).float()
+        return self.trained.correlate(guide).clamp(min=0)

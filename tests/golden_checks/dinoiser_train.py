@@ -6,9 +6,10 @@ import numpy as np
 import torch
 
 from densevl.core.structures import FeatureMap
-from densevl.engine.schedules import multistep
+from densevl.engine.schedules import MultiStep
 from densevl.extractors import MaskCLIPExtractor
 from densevl.refiners import DINOiserRefiner
+from densevl.tasks.dinoiser_teachers import DINOiserTeachers
 from densevl.tasks.train_dinoiser import DINOiserStep
 from tests.golden_checks import checks
 from tests.golden_checks.dinoclip import golden_dino, golden_found
@@ -28,10 +29,12 @@ def golden_step(file: GoldenFile) -> DINOiserStep:
     return DINOiserStep(
         MaskCLIPExtractor(clip_model, guide_block=tap),
         DINOiserRefiner.from_checkpoint(FOLDER / f"{folder}/{config['init']}", threshold=config["gamma"]),
-        dino=golden_dino(teachers, config),
-        found=golden_found(teachers, config),
-        kind=config["dino_feats"],
-        threshold=config["gamma"],
+        teachers=DINOiserTeachers(
+            golden_dino(teachers, config),
+            golden_found(teachers, config),
+            kind=config["dino_feats"],
+            threshold=config["gamma"],
+        ),
         rates=(config["train"]["corr_lr"], config["train"]["found_lr"]),
     )
 
@@ -41,10 +44,10 @@ def check_training(file: GoldenFile) -> None:
     step, train = golden_step(file), file.config["train"]
     optimizer = torch.optim.AdamW(step.parameter_groups())
     rates = [group["lr"] for group in optimizer.param_groups]
-    expected = file["losses"]
+    schedule, expected = MultiStep(train["milestones"], train["step_lr_gamma"]), file["losses"]
     _check_first(file, step)
     for iteration in range(len(expected)):
-        factor = multistep(iteration, milestones=train["milestones"], gamma=train["step_lr_gamma"])
+        factor = schedule(iteration)
         for group, rate in zip(optimizer.param_groups, rates, strict=True):
             group["lr"] = rate * factor
         loss = sum(step(file.tensor(f"image{iteration}")).values())
@@ -52,7 +55,7 @@ def check_training(file: GoldenFile) -> None:
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    weights = step.student.to_checkpoint(0)["model_state_dict"]
+    weights = step.trained.to_checkpoint(0)["model_state_dict"]
     assert len(weights) == len(file.keys("after"))
     for key in file.keys("after"):
         assert_close(weights[key.split("/")[1]], file[key], atol=0, rtol=WEIGHT_RTOL)
@@ -63,8 +66,8 @@ def _check_first(file: GoldenFile, step: DINOiserStep) -> None:
     pixels = file.tensor("image0")
     guide = step.read_guide(pixels)
     grid = tuple(guide.shape[2:])
-    pairs, objects = step.targets(pixels, grid)
-    objectness = step.student(FeatureMap(guide, guide)).objectness
+    pairs, objects = step.teachers(pixels, grid)
+    objectness = step.trained(FeatureMap(guide, guide)).objectness
     found = {
         "pred_corrs_clamped": step.correlate(guide).unflatten(2, grid),
         "bkg_logits": objectness,

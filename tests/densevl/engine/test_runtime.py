@@ -209,3 +209,7 @@ def test_versions_name_python_and_torch_without_importing() -> None:
     found = versions()
     assert found["python"] == ".".join(map(str, sys.version_info[:3]))
     assert found["torch"].split("+")[0] == torch.__version__.split("+")[0]
+
+
+def test_memory_in_use_is_counted() -> None:
+    assert runtime.peak_memory(torch.device("cpu")) > 50 * 2**20

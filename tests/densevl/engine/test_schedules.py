@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from densevl.core.errors import UsageError
-from densevl.engine.schedules import multistep, warmup_cosine
+from densevl.engine.schedules import MultiStep, warmup_cosine
 
 
 def factors(total_steps: int, **options: object) -> list[float]:
@@ -43,6 +43,5 @@ def test_numbers_out_of_range_are_refused(wrong: dict[str, float]) -> None:
 
 
 def test_multistep_lowers_the_rate_at_each_milestone() -> None:
-    factors = [multistep(step, milestones=[2, 4], gamma=0.5) for step in range(6)]
-    assert factors == [1, 1, 0.5, 0.5, 0.25, 0.25]
-    assert multistep(10_000, milestones=[]) == 1
+    assert [MultiStep([2, 4], 0.5)(step) for step in range(6)] == [1, 1, 0.5, 0.5, 0.25, 0.25]
+    assert MultiStep()(10_000) == 1

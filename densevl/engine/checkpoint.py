@@ -1,0 +1,78 @@
+"""Checkpoints of a training run: all that the next update depends on, readable with `weights_only`."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import pickle
+import random
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from densevl.core.errors import WeightsError
+from densevl.core.files import write_atomic
+
+NEWEST, PREVIOUS = "checkpoint.pt", "checkpoint_previous.pt"
+
+
+def save_checkpoint(folder: Path, content: Mapping[str, Any]) -> Path:
+    """Write `checkpoint.pt` whole or not at all; the one before stays as `checkpoint_previous.pt`.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    stream = io.BytesIO()
+    torch.save(dict(content), stream)
+    path = folder / NEWEST
+    if path.exists():
+        os.replace(path, folder / PREVIOUS)
+    write_atomic(path, stream.getvalue())
+    return path
+
+
+def load_checkpoint(place: Path) -> dict[str, Any]:
+    """Read a checkpoint file, or the newest readable one of a run's folder.
+
+    Raises:
+        WeightsError: there is none, or none can be read.
+    """
+    files = [place / NEWEST, place / PREVIOUS] if place.is_dir() else [place]
+    faults = []
+    for path in files:
+        try:
+            content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        except FileNotFoundError:
+            faults.append(f"{path} is not there")
+        except (OSError, EOFError, RuntimeError, ValueError, pickle.UnpicklingError) as error:
+            faults.append(f"{path} cannot be read ({str(error).splitlines()[0] if str(error) else 'empty'})")
+        else:
+            return content
+    raise WeightsError(f"no checkpoint to go on from: {'; '.join(faults)}. Give the folder of a run, or train anew")
+
+
+def random_states() -> dict[str, Any]:
+    """The states of Python's, NumPy's and torch's generators, as numbers, lists and tensors."""
+    version, numbers, gauss = random.getstate()
+    kind, keys, place, has_gauss, cached = np.random.get_state(legacy=True)
+    return {
+        "python": [version, list(numbers), gauss],
+        "numpy": [kind, torch.from_numpy(keys.astype(np.int64)), int(place), int(has_gauss), float(cached)],
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+    }
+
+
+def restore_random_states(states: Mapping[str, Any]) -> None:
+    """Put the generators back; those of GPUs only where there are as many."""
+    version, numbers, gauss = states["python"]
+    random.setstate((version, tuple(numbers), gauss))
+    kind, keys, place, has_gauss, cached = states["numpy"]
+    np.random.set_state((kind, keys.numpy().astype(np.uint32), place, has_gauss, cached))
+    torch.set_rng_state(states["torch"])
+    with contextlib.suppress(RuntimeError):
+        torch.cuda.set_rng_state_all(states["cuda"])

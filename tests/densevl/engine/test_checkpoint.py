@@ -1,0 +1,58 @@
+"""Checkpoints are whole, readable without pickles, and bring the generators back."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from densevl.core.errors import WeightsError
+from densevl.engine.checkpoint import load_checkpoint, random_states, restore_random_states, save_checkpoint
+
+
+def draw() -> list[float]:
+    return [
+        random.random(),
+        random.gauss(0, 1),
+        float(np.random.rand()),
+        float(np.random.randn()),
+        float(torch.rand(1)),
+    ]
+
+
+def test_generators_go_on_where_they_were(tmp_path: Path) -> None:
+    draw()  # leaves a spare gauss number in both generators
+    save_checkpoint(tmp_path, {"random": random_states()})
+    expected = [draw() for _ in range(3)]
+    draw()
+    restore_random_states(load_checkpoint(tmp_path)["random"])
+    assert [draw() for _ in range(3)] == expected
+
+
+def test_the_one_before_is_kept_and_taken_where_the_newest_is_damaged(tmp_path: Path) -> None:
+    for iteration in (1, 2, 3):
+        save_checkpoint(tmp_path, {"iteration": iteration})
+    assert load_checkpoint(tmp_path)["iteration"] == 3
+    newest = tmp_path / "checkpoint.pt"
+    newest.write_bytes(newest.read_bytes()[:100])
+    assert load_checkpoint(tmp_path)["iteration"] == 2
+    newest.unlink()
+    assert load_checkpoint(tmp_path)["iteration"] == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint_previous.pt"]
+
+
+def test_without_a_readable_checkpoint_it_says_what_was_found(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"checkpoint\.pt is not there"):
+        load_checkpoint(tmp_path)
+    (tmp_path / "own.pt").write_bytes(b"no checkpoint")
+    with pytest.raises(WeightsError, match=r"own\.pt cannot be read"):
+        load_checkpoint(tmp_path / "own.pt")
+
+
+def test_nothing_but_numbers_and_tensors_is_read(tmp_path: Path) -> None:
+    torch.save({"iteration": Path("x")}, tmp_path / "checkpoint.pt")
+    with pytest.raises(WeightsError, match="cannot be read"):
+        load_checkpoint(tmp_path)

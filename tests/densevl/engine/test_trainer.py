@@ -1,0 +1,177 @@
+"""The trainer on a toy problem with dropout, so that a lost random state shows."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from densevl.core.errors import TrainingError, UsageError, WeightsError
+from densevl.engine.schedules import MultiStep
+from densevl.engine.trainer import Trainer, TrainPlan
+
+
+class ToyStep(nn.Module):
+    """Least squares through dropout."""
+
+    def __init__(self, *, dropout: float = 0.3, poison: int | None = None) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.trained = nn.Sequential(nn.Linear(4, 8), nn.Dropout(dropout), nn.Linear(8, 1))
+        self.poison, self.calls = poison, 0
+
+    def forward(self, batch: Tensor) -> Mapping[str, Tensor]:
+        self.calls += 1
+        error = self.trained(batch) - batch.sum(dim=1, keepdim=True)
+        square = error.square().mean() * (torch.nan if self.calls == self.poison else 1.0)
+        return {"square": square, "size": 0.01 * self.trained[0].weight.square().mean()}
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        return [
+            {"params": list(self.trained[0].parameters()), "lr": 1e-2},
+            {"params": list(self.trained[2].parameters()), "lr": 1e-3},
+        ]
+
+    def release(self, epoch: int) -> Mapping[str, Any]:
+        return {"epoch": epoch, "model_state_dict": self.trained.state_dict()}
+
+
+def batches(start: int) -> Iterator[Tensor]:
+    while True:
+        yield torch.rand(6, 4, generator=torch.Generator().manual_seed(start))
+        start += 1
+
+
+def make_trainer(out: Path, *, step: ToyStep | None = None, name: str = "toy", **plan: Any) -> Trainer:
+    options = {"iterations": 20, "save_every": 5, "schedule": MultiStep([8], 0.1), **plan}
+    return Trainer(step or ToyStep(), batches, plan=TrainPlan(**options), out=out, settings={"name": name})
+
+
+def log_of(out: Path) -> list[dict[str, Any]]:
+    lines = [json.loads(line) for line in (out / "train.jsonl").read_text().splitlines()]
+    return [{key: value for key, value in line.items() if key != "seconds"} for line in lines]
+
+
+def stop_at(iteration: int, act: Callable[[], object]) -> Callable[[Mapping[str, Any]], object]:
+    return lambda line: act() if line["iteration"] == iteration else None
+
+
+def lose_power() -> None:
+    raise RuntimeError("power cut")
+
+
+def test_it_learns_and_logs_every_update_with_its_rates(tmp_path: Path) -> None:
+    counted: list[int] = []
+    result = make_trainer(tmp_path, step=ToyStep(dropout=0.0), iterations=60).run(progress=counted.append)
+    lines = log_of(tmp_path)
+    assert [line["iteration"] for line in lines] == list(range(60)) and sum(counted) == 60
+    assert lines[0]["rates"] == [1e-2, 1e-3] and lines[8]["rates"] == pytest.approx([1e-3, 1e-4])
+    assert lines[-1]["losses"]["square"] < lines[0]["losses"]["square"]
+    assert result.iteration == 60 and not result.stopped and result.losses == lines[-1]["losses"]
+
+
+@pytest.mark.parametrize("cut", [1, 7, 13])
+def test_a_run_cut_anywhere_and_resumed_equals_an_unbroken_one_to_the_bit(tmp_path: Path, cut: int) -> None:
+    whole = make_trainer(tmp_path / "whole")
+    whole.run()
+    with pytest.raises(RuntimeError, match="power cut"):
+        make_trainer(tmp_path / "cut").run(report=stop_at(cut, lose_power))
+    again = make_trainer(tmp_path / "cut")
+    torch.rand(17)  # a process that has drawn something else before
+    if (tmp_path / "cut/checkpoint.pt").exists():
+        again.run(resume=tmp_path / "cut")
+        for name, tensor in whole.trained.state_dict().items():
+            assert torch.equal(again.trained.state_dict()[name], tensor), name
+        assert log_of(tmp_path / "cut") == log_of(tmp_path / "whole")
+    else:
+        assert cut < 5  # nothing was saved yet
+        with pytest.raises(WeightsError):
+            again.run(resume=tmp_path / "cut")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_after_the_update_with_a_checkpoint(tmp_path: Path, number: int) -> None:
+    whole = make_trainer(tmp_path / "whole")
+    whole.run()
+    before = signal.getsignal(number)
+    result = make_trainer(tmp_path / "cut").run(report=stop_at(6, lambda: os.kill(os.getpid(), number)))
+    assert result.stopped and result.iteration == 7
+    assert signal.getsignal(number) is before
+    again = make_trainer(tmp_path / "cut")
+    again.run(resume=tmp_path / "cut")
+    for name, tensor in whole.trained.state_dict().items():
+        assert torch.equal(again.trained.state_dict()[name], tensor), name
+
+
+def test_parts_of_a_batch_give_the_gradients_of_the_whole(tmp_path: Path) -> None:
+    whole = make_trainer(tmp_path / "a", step=ToyStep(dropout=0.0))
+    parts = make_trainer(tmp_path / "b", step=ToyStep(dropout=0.0), accumulate=4)
+    whole.run()
+    parts.run()
+    for name, tensor in whole.trained.state_dict().items():
+        torch.testing.assert_close(parts.trained.state_dict()[name], tensor, atol=1e-5, rtol=1e-4)
+    assert parts.step.calls == 3 * whole.step.calls  # six rows in chunks of two
+
+
+def test_clipping_bounds_the_step(tmp_path: Path) -> None:
+    free = make_trainer(tmp_path / "a", step=ToyStep(dropout=0.0), iterations=1)
+    clipped = make_trainer(tmp_path / "b", step=ToyStep(dropout=0.0), iterations=1, clip_norm=1e-9)
+    free.run()
+    clipped.run()
+    start = ToyStep(dropout=0.0).trained
+    moved = [
+        sum(
+            float((a - b).detach().abs().sum()) for a, b in zip(t.trained.parameters(), start.parameters(), strict=True)
+        )
+        for t in (free, clipped)
+    ]
+    assert moved[1] < 0.5 * moved[0]
+
+
+def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_checkpoint(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"iteration 7 .*square nan.*learning rates"):
+        make_trainer(tmp_path, step=ToyStep(poison=8)).run()
+    content = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    assert content["iteration"] == 5
+    assert all(torch.isfinite(tensor).all() for tensor in content["trained"].values())
+
+
+def test_a_gradient_that_is_no_number_under_a_finite_loss_spoils_neither_weights_nor_checkpoint(tmp_path: Path) -> None:
+    class RootStep(ToyStep):
+        def forward(self, batch: Tensor) -> Mapping[str, Tensor]:
+            return {"root": (0 * super().forward(batch)["square"]).sqrt()}  # 0, and its slope is 0 * inf
+
+    with pytest.raises(TrainingError, match=r"gradient of iteration 0 .*norm nan"):
+        make_trainer(tmp_path, step=RootStep(), save_every=1).run()
+    assert not (tmp_path / "checkpoint.pt").exists()
+
+
+def test_another_config_is_named_and_a_longer_plan_is_welcome(tmp_path: Path) -> None:
+    make_trainer(tmp_path, iterations=5).run()
+    with pytest.raises(UsageError, match="name was 'toy' and is 'other'"):
+        make_trainer(tmp_path, name="other").run(resume=tmp_path)
+    assert make_trainer(tmp_path, iterations=9).run(resume=tmp_path).iteration == 9
+    assert len(log_of(tmp_path)) == 9
+
+
+def test_a_try_changes_no_weight_and_writes_nothing(tmp_path: Path) -> None:
+    trainer = make_trainer(tmp_path / "out")
+    before = {name: tensor.clone() for name, tensor in trainer.trained.state_dict().items()}
+    found = trainer.try_once()
+    assert found["batch"] == [6, 4] and found["trained_parameters"] == 49 and found["without_gradient"] == 0
+    assert set(found["losses"]) == {"square", "size"}
+    assert all(torch.equal(before[name], tensor) for name, tensor in trainer.trained.state_dict().items())
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["iterations", "accumulate", "save_every"])
+def test_a_plan_of_nothing_is_refused(name: str) -> None:
+    with pytest.raises(UsageError, match=name):
+        TrainPlan(**{"iterations": 3, name: 0})

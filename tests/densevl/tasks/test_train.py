@@ -1,0 +1,81 @@
+"""From a training config to a trainer and its release."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from densevl.core.errors import ConfigError, TrainingError
+from densevl.engine.trainer import Trainer
+from densevl.tasks.train import make_trainer, write_release
+
+CONFIG: dict[str, Any] = {
+    "train": {
+        "type": "densevl.tasks.train_dinoiser.DINOiserStep",
+        "extractor": {
+            "type": "densevl.extractors.MaskCLIPExtractor",
+            "clip_model": {"type": "tests.tiny.tiny_clip"},
+            "guide_block": -3,
+        },
+        "student": {"type": "densevl.refiners.DINOiserRefiner", "guide_channels": 48, "affinity_channels": 8},
+        "teachers": {
+            "type": "densevl.tasks.dinoiser_teachers.DINOiserTeachers",
+            "dino": {"type": "tests.tiny.tiny_dino"},
+            "found": {"type": "tests.tiny.tiny_found"},
+        },
+    },
+    "plan": {"type": "densevl.engine.trainer.TrainPlan", "iterations": 2, "seed": 5},
+    "data": {"size": 64, "batch_size": 2},
+}
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    (tmp_path / "pictures").mkdir()
+    for number in range(3):
+        Image.fromarray(np.full((70, 80, 3), 60 * number, np.uint8)).save(tmp_path / f"pictures/{number}.png")
+    return tmp_path / "pictures"
+
+
+def make(pictures: Path, out: Path, **sections: Any) -> Trainer:
+    config = {**CONFIG, **sections}
+    return make_trainer(config, data=pictures, out=out, device=torch.device("cpu"), dtype=torch.float32)
+
+
+def test_the_seed_of_the_plan_draws_the_first_weights(pictures: Path, tmp_path: Path) -> None:
+    first, again = (make(pictures, tmp_path / "out").trained.state_dict() for _ in range(2))
+    other = make(pictures, tmp_path / "out", plan={**CONFIG["plan"], "seed": 6}).trained.state_dict()
+    for name, tensor in first.items():
+        assert torch.equal(again[name], tensor)
+        assert not torch.equal(other[name], tensor)
+
+
+def test_what_a_resumed_run_must_share_leaves_length_and_workers_free(pictures: Path, tmp_path: Path) -> None:
+    settings = make(pictures, tmp_path / "out").settings
+    assert settings["plan.seed"] == "5" and settings["pictures"] == "3" and settings["precision"] == "float32"
+    assert settings["train.student.affinity_channels"] == "8"
+    assert "plan.iterations" not in settings and "plan.save_every" not in settings
+
+
+def test_the_release_is_the_trained_module_in_both_forms(pictures: Path, tmp_path: Path) -> None:
+    trainer = make(pictures, tmp_path / "out")
+    path = write_release(trainer, epoch=4)
+    published = torch.load(path, weights_only=True)
+    assert published["epoch"] == 4
+    for name, tensor in load_file(path.with_suffix(".safetensors")).items():
+        assert torch.equal(published["model_state_dict"][name], tensor)
+        assert torch.equal(trainer.trained.state_dict()[name], tensor)
+
+
+def test_a_missing_section_and_too_large_a_batch_are_refused_at_once(pictures: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="missing here: train"):
+        cpu = torch.device("cpu")
+        make_trainer({"plan": {}, "data": {}}, data=pictures, out=tmp_path, device=cpu, dtype=torch.float32)
+    with pytest.raises(TrainingError, match="set of 3"):
+        make(pictures, tmp_path, data={"size": 64, "batch_size": 4})
