@@ -18,7 +18,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from densevl.cli.app import main
-from densevl.cli.train import parse_assignments
+from densevl.cli.train import parse_assignments, reporter
 from densevl.core.config import config_folder, read_config
 from densevl.core.errors import UsageError
 from densevl.refiners import DINOiserRefiner
@@ -174,3 +174,26 @@ def test_a_run_killed_at_random_moments_equals_an_unbroken_one_byte_for_byte(
 def lines_of(out: Path) -> int:
     path = out / "train.jsonl"
     return path.read_text().count("\n") if path.exists() else 0
+
+
+def test_tensorboard_gets_losses_and_rates_where_it_is_asked_for() -> None:
+    class Board:
+        def __init__(self) -> None:
+            self.seen: list[tuple[str, float, int]] = []
+
+        def add_scalar(self, name: str, value: float, iteration: int) -> None:
+            self.seen.append((name, value, iteration))
+
+    board = Board()
+    report = reporter(board)
+    report({"iteration": 3, "losses": {"correlation": 0.5}, "rates": [0.1, 0.2]})
+    assert board.seen == [("loss/correlation", 0.5, 3), ("rate/0", 0.1, 3), ("rate/1", 0.2, 3)]
+    reporter(None)({"iteration": 3, "losses": {}, "rates": []})
+
+
+def test_tensorboard_that_is_not_installed_is_named(
+    config: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    assert main(command(config, pictures, tmp_path / "out", "--log", "jsonl,tb")) == 2
+    assert "pip install tensorboard" in capsys.readouterr().err
