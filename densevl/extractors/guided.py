@@ -27,7 +27,7 @@ class GuidedExtractor(nn.Module):
         block: of the guide; -1 is the last.
         objectness_model: (pixels, grid) -> probability of an object [B, 1, h, w], such as a FoundTeacher; None: none.
 
-    Source: Wysoczanska et al., "CLIP-DINOiser", ECCV 2024, section 3.2.
+    Source: Wysoczanska et al., "CLIP-DINOiser", ECCV 2024.
     """
 
     def __init__(

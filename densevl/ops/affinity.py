@@ -38,7 +38,7 @@ def affinity_pool(
     Raises:
         ShapeError: the two are not [B, *, N] of one batch and length.
 
-    Source: Wysoczanska et al., CLIP-DINOiser, ECCV 2024, section 3.2 (power 1).
+    Source: Wysoczanska et al., CLIP-DINOiser, ECCV 2024 (power 1).
     """
     if values.ndim != 3 or guide.ndim != 3 or values.shape[::2] != guide.shape[::2]:
         raise ShapeError(f"expected values [B, D, N] and guide [B, G, N], got {(*values.shape,)} and {(*guide.shape,)}")

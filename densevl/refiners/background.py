@@ -23,7 +23,7 @@ class FoundRule:
     Attributes:
         delta: a patch is unsure if no class is more probable.
 
-    Source: Wysoczanska et al., "CLIP-DINOiser", ECCV 2024, section 3.3.
+    Source: Wysoczanska et al., "CLIP-DINOiser", ECCV 2024.
     """
 
     delta: float = 0.99

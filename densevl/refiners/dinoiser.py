@@ -24,7 +24,7 @@ class DINOiserRefiner(nn.Module):
         affinity_channels: width of the space where patches are compared.
         threshold: cosines below it count as 0 (the published gamma); None keeps them all.
 
-    Source: Wysoczanska et al., "CLIP-DINOiser", ECCV 2024, sections 3.2 and 3.3; key names of the published file.
+    Source: Wysoczanska et al., "CLIP-DINOiser", ECCV 2024; key names of the published file.
     """
 
     def __init__(self, guide_channels: int, affinity_channels: int, *, threshold: float | None = 0.2) -> None:

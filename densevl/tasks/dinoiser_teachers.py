@@ -34,7 +34,7 @@ class DINOiserTeachers(nn.Module):
         cache: folder where answers are kept, by the pixels and the teachers' weights; a run with the same seed, another
             rate say, then asks no teacher. A batch of 16 crops of 448 pixels takes 1.2 MB. None keeps nothing.
 
-    Source: Wysoczanska et al., "CLIP-DINOiser", ECCV 2024, sections 3.2 and 3.3.
+    Source: Wysoczanska et al., "CLIP-DINOiser", ECCV 2024.
     """
 
     def __init__(

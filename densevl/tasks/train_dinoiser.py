@@ -24,7 +24,7 @@ class DINOiserStep(nn.Module):
         teachers: pixels and grid -> which patches belong together, and which show an object.
         rates: learning rates of the affinity and of the objectness convolution.
 
-    Source: Wysoczanska et al., "CLIP-DINOiser", ECCV 2024, equations 4 and 6.
+    Source: Wysoczanska et al., "CLIP-DINOiser", ECCV 2024, and its training code.
     """
 
     def __init__(
