@@ -130,6 +130,7 @@ def reporter(board: Any) -> Callable[[Mapping[str, Any]], object]:
     """What is done with a line of the log beside writing it."""
 
     def report(line: Mapping[str, Any]) -> None:
+        """Losses and rates to TensorBoard, where it is asked for."""
         if board is not None:
             for name, value in line["losses"].items():
                 board.add_scalar(f"loss/{name}", value, line["iteration"])

@@ -205,7 +205,9 @@ def test_another_kind_of_tower_is_refused_and_named(name: str) -> None:
 def test_plain_towers_pass(name: str) -> None:
     from open_clip import get_model_config
 
-    require_plain_vit(get_model_config(name))
+    config = get_model_config(name)
+    require_plain_vit(config)  # raises for others
+    assert isinstance(config["vision_cfg"]["layers"], int)
 
 
 def test_a_faulty_config_is_a_config_error() -> None:
