@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", type=Path, help="folder of the run: checkpoints, train.jsonl, last.pt")
     parser.add_argument(
-        "--resume", nargs="?", const=Path(), type=Path, help="go on from --out, or from this checkpoint"
+        "--resume", nargs="?", const="", metavar="PATH", help="go on from --out, or from this checkpoint"
     )
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="change the config, dotted keys"
@@ -69,7 +69,7 @@ def train(args: argparse.Namespace, trainer: Trainer, *, tensorboard: bool, batc
 
     from densevl.tasks.train import write_release
 
-    resume = None if args.resume is None else (args.out if args.resume == Path() else args.resume)
+    resume = None if args.resume is None else Path(args.resume or args.out)
     with (
         tqdm(total=trainer.plan.iterations, unit="update", file=sys.stderr, dynamic_ncols=True) as bar,
         closing(open_tensorboard(args.out)) if tensorboard else nullcontext() as board,

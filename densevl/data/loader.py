@@ -13,9 +13,9 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
-from densevl.core.errors import TrainingError
+from densevl.core.errors import SourceError, TrainingError
 from densevl.data.folders import open_source
-from densevl.data.pictures import read_picture
+from densevl.data.pictures import PICTURE_SUFFIXES, read_picture
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -70,7 +70,10 @@ class TrainingCrops(Dataset[Tensor]):
     """
 
     def __init__(self, folder: str | Path, rule: CropRule, *, subset: int | None = None, seed: int = 0) -> None:
-        paths = open_source(str(folder)).paths
+        found = open_source(str(folder)).paths
+        paths = [path for path in found if path.suffix.lower() in PICTURE_SUFFIXES]  # clips may lie there too
+        if not paths:
+            raise SourceError(f"no pictures in {folder}, only clips: give a folder of pictures")
         chosen = range(len(paths)) if subset is None else np.random.RandomState(seed).choice(len(paths), subset)
         self.paths = tuple(paths[int(index)] for index in chosen)
         self.rule, self.seed = rule, seed

@@ -91,3 +91,12 @@ def test_an_empty_folder_and_too_large_a_batch_are_refused(folder: Path, tmp_pat
         TrainingCrops(tmp_path, RULE)
     with pytest.raises(TrainingError, match="batch of 8 from a set of 7"):
         next(TrainingCrops(folder, RULE).batches(0, batch_size=8))
+
+
+def test_clips_between_the_pictures_are_left_out(folder: Path, tmp_path: Path) -> None:
+    crops = TrainingCrops(folder, RULE)
+    (tmp_path / "clip.mp4").write_bytes(b"x")
+    with pytest.raises(SourceError, match="only clips"):
+        TrainingCrops(tmp_path, RULE)
+    Image.fromarray(np.zeros((20, 20, 3), np.uint8)).save(tmp_path / "a.png")
+    assert len(TrainingCrops(tmp_path, RULE)) == 1 and len(crops) == 7
