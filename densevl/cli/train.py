@@ -109,7 +109,7 @@ def parse_log(text: str) -> bool:
 
 def refuse_another_run(args: argparse.Namespace) -> None:
     """A folder that holds a run is only gone on with, never written over."""
-    if args.out is not None and args.resume is None and not args.dry_run and (args.out / "train.jsonl").exists():
+    if args.out is not None and args.resume is None and not args.dry_run and (args.out / "checkpoint.pt").exists():
         raise UsageError(f"{args.out} holds a run already: --resume goes on with it, or choose another --out")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,9 +98,15 @@ class TrainingCrops(Dataset[Tensor]):
         self.check_batch(batch_size)
         keys = self._keys(start, batch_size)
         own = torch.Generator()  # else every start of a loader would move torch's, and a resumed run would differ
-        return iter(
-            DataLoader(self, batch_sampler=keys, num_workers=workers, persistent_workers=workers > 0, generator=own)
+        loader = DataLoader(
+            self,
+            batch_sampler=keys,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            generator=own,
+            worker_init_fn=_leave_signals,
         )
+        return iter(loader)
 
     def check_batch(self, batch_size: int) -> None:
         """Refuse a batch that is larger than the set.
@@ -134,3 +141,9 @@ class _Order:
                 chosen = places[batch * self.batch_size : (batch + 1) * self.batch_size]
                 yield [(epoch, place) for place in chosen]
             epoch, first = epoch + 1, 0
+
+
+def _leave_signals(worker: int) -> None:
+    """A signal to the whole process group is the trainer's to answer, which still needs its workers for that."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)

@@ -51,7 +51,9 @@ def load_checkpoint(place: Path) -> dict[str, Any]:
         except (OSError, EOFError, RuntimeError, ValueError, pickle.UnpicklingError) as error:
             faults.append(f"{path} cannot be read ({str(error).splitlines()[0] if str(error) else 'empty'})")
         else:
-            return content
+            if "settings" in content:
+                return content
+            faults.append(f"{path} is no checkpoint of a run (a release, perhaps)")
     raise WeightsError(f"no checkpoint to go on from: {'; '.join(faults)}. Give the folder of a run, or train anew")
 
 

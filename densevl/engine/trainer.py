@@ -119,6 +119,8 @@ class Trainer:
             WeightsError: there is no checkpoint to resume.
         """
         start = 0 if resume is None else self._restore(load_checkpoint(resume))
+        if start > self.plan.iterations:
+            raise UsageError(f"the checkpoint has {start} updates already, more than the plan's {self.plan.iterations}")
         self._cut_log(start)
         progress(start)
         losses: dict[str, float] = {}

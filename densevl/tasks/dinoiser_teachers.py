@@ -58,10 +58,11 @@ class DINOiserTeachers(nn.Module):
         Raises:
             ConfigError: DINO sees another grid than the student.
         """
-        path = None if self.cache is None else self.cache / f"{self._key(pixels)}.npz"
+        path = None if self.cache is None else self.cache / f"{self._key(pixels, grid)}.npz"
         kept = _read(path)
         if kept is None:
-            kept = self._ask(pixels, grid)
+            with torch.autocast(pixels.device.type, enabled=False):  # targets are those of fp32 in every precision
+                kept = self._ask(pixels, grid)
             _keep(path, kept)
         pairs, objects = kept
         return pairs.to(pixels.device).float(), objects.to(pixels.device).float()
@@ -74,8 +75,8 @@ class DINOiserTeachers(nn.Module):
         pairs = cosine_affinity(features.flatten(2)) >= self.threshold
         return pairs, self.found(pixels, grid) > OBJECT_PROBABILITY
 
-    def _key(self, pixels: Tensor) -> str:
-        digest = hashlib.sha256(f"{self._weights} {self.kind} {self.threshold} {tuple(pixels.shape)}".encode())
+    def _key(self, pixels: Tensor, grid: tuple[int, int]) -> str:
+        digest = hashlib.sha256(f"{self._weights} {self.kind} {self.threshold} {grid} {tuple(pixels.shape)}".encode())
         digest.update(pixels.detach().cpu().contiguous().numpy().tobytes())
         return digest.hexdigest()[:32]
 

@@ -25,7 +25,7 @@ def draw() -> list[float]:
 
 def test_generators_go_on_where_they_were(tmp_path: Path) -> None:
     draw()  # leaves a spare gauss number in both generators
-    save_checkpoint(tmp_path, {"random": random_states()})
+    save_checkpoint(tmp_path, {"settings": {}, "random": random_states()})
     expected = [draw() for _ in range(3)]
     draw()
     restore_random_states(load_checkpoint(tmp_path)["random"])
@@ -34,7 +34,7 @@ def test_generators_go_on_where_they_were(tmp_path: Path) -> None:
 
 def test_the_one_before_is_kept_and_taken_where_the_newest_is_damaged(tmp_path: Path) -> None:
     for iteration in (1, 2, 3):
-        save_checkpoint(tmp_path, {"iteration": iteration})
+        save_checkpoint(tmp_path, {"settings": {}, "iteration": iteration})
     assert load_checkpoint(tmp_path)["iteration"] == 3
     newest = tmp_path / "checkpoint.pt"
     newest.write_bytes(newest.read_bytes()[:100])
@@ -50,6 +50,9 @@ def test_without_a_readable_checkpoint_it_says_what_was_found(tmp_path: Path) ->
     (tmp_path / "own.pt").write_bytes(b"no checkpoint")
     with pytest.raises(WeightsError, match=r"own\.pt cannot be read"):
         load_checkpoint(tmp_path / "own.pt")
+    torch.save({"epoch": 3, "model_state_dict": {}}, tmp_path / "last.pt")
+    with pytest.raises(WeightsError, match=r"last\.pt is no checkpoint of a run"):
+        load_checkpoint(tmp_path / "last.pt")
 
 
 def test_nothing_but_numbers_and_tensors_is_read(tmp_path: Path) -> None:

@@ -175,3 +175,9 @@ def test_a_try_changes_no_weight_and_writes_nothing(tmp_path: Path) -> None:
 def test_a_plan_of_nothing_is_refused(name: str) -> None:
     with pytest.raises(UsageError, match=name):
         TrainPlan(**{"iterations": 3, name: 0})
+
+
+def test_a_plan_shorter_than_the_checkpoint_is_refused(tmp_path: Path) -> None:
+    make_trainer(tmp_path, iterations=10).run()
+    with pytest.raises(UsageError, match="10 updates already"):
+        make_trainer(tmp_path, iterations=5).run(resume=tmp_path)
