@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 import signal
@@ -197,3 +198,18 @@ def test_tensorboard_that_is_not_installed_is_named(
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     assert main(command(config, pictures, tmp_path / "out", "--log", "jsonl,tb")) == 2
     assert "pip install tensorboard" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_signal_to_the_whole_group_ends_with_a_checkpoint(config: Path, pictures: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    argv = command(config, pictures, out, "--set", "plan.iterations=100000", "--set", "data.workers=2")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "densevl", *argv], cwd=ROOT, stderr=subprocess.PIPE, start_new_session=True
+    )
+    while process.poll() is None and lines_of(out) < 3:
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGTERM)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130, error.decode()
+    assert b"--resume" in error and (out / "checkpoint.pt").is_file()
