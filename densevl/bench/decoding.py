@@ -32,6 +32,7 @@ def scenarios() -> list[Scenario]:
             ours=decode_wanted,
             reference=decode_all,
             compare=compare_frames,
+            quick=False,
         ),
     ]
 
