@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", type=Path, help="folder of the run: checkpoints, train.jsonl, last.pt")
     parser.add_argument(
-        "--resume", nargs="?", const="", metavar="PATH", help="go on from --out, or from this checkpoint"
+        "--resume", nargs="?", const="", metavar="PATH", help="go on from --out, or from this checkpoint or run"
     )
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="change the config, dotted keys"
@@ -69,12 +69,11 @@ def train(args: argparse.Namespace, trainer: Trainer, *, tensorboard: bool, batc
 
     from densevl.tasks.train import write_release
 
-    resume = None if args.resume is None else Path(args.resume or args.out)
     with (
         tqdm(total=trainer.plan.iterations, unit="update", file=sys.stderr, dynamic_ncols=True) as bar,
         closing(open_tensorboard(args.out)) if tensorboard else nullcontext() as board,
     ):
-        result = trainer.run(resume=resume, progress=bar.update, report=reporter(board))
+        result = trainer.run(resume=resume_place(args), progress=bar.update, report=reporter(board))
     if result.stopped:
         print(
             f"densevl: stopped after update {result.iteration}; go on with the same command and --resume",
@@ -109,8 +108,18 @@ def parse_log(text: str) -> bool:
 
 def refuse_another_run(args: argparse.Namespace) -> None:
     """A folder that holds a run is only gone on with, never written over."""
-    if args.out is not None and args.resume is None and not args.dry_run and (args.out / "checkpoint.pt").exists():
+    from densevl.engine.checkpoint import NEWEST, PREVIOUS
+
+    if args.dry_run or not any((args.out / name).exists() for name in (NEWEST, PREVIOUS)):
+        return  # a log without a checkpoint is of a run killed early: nothing to go on from, nothing to lose
+    place = resume_place(args)
+    if place is None or args.out.resolve() not in (place.resolve(), place.resolve().parent):
         raise UsageError(f"{args.out} holds a run already: --resume goes on with it, or choose another --out")
+
+
+def resume_place(args: argparse.Namespace) -> Path | None:
+    """Where a run goes on from: --out where --resume names nothing else."""
+    return None if args.resume is None else Path(args.resume or args.out)
 
 
 def open_tensorboard(out: Path) -> Any:

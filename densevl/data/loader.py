@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
-from densevl.core.errors import SourceError, TrainingError
+from densevl.core.errors import PictureError, SourceError, TrainingError, UsageError
 from densevl.data.folders import open_source
 from densevl.data.pictures import PICTURE_SUFFIXES, read_picture
 
@@ -35,6 +35,14 @@ class CropRule:
     size: int = 448
     flip: float = 0.5
     brightness: float = 0.5
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        if self.size < 1 or not 0 <= self.flip <= 1 or not 0 <= self.brightness <= 1:
+            raise UsageError(
+                f"expected a size of at least 1 and flip and brightness in [0, 1], got size {self.size}, "
+                f"flip {self.flip}, brightness {self.brightness}"
+            )
 
     def __call__(self, pixels: Tensor, draws: np.random.RandomState) -> Tensor:
         """Pixels [3, H, W] in [0, 1] -> [3, size, size] in [0, 1].
@@ -93,7 +101,7 @@ class TrainingCrops(Dataset[Tensor]):
         """Batches [B, 3, size, size] from number `start` on, endless; the last of an epoch may be smaller.
 
         Raises:
-            TrainingError: a batch is larger than the set.
+            TrainingError: a batch is larger than the set. PictureError, while reading: a picture is damaged.
         """
         self.check_batch(batch_size)
         keys = self._keys(start, batch_size)
@@ -106,7 +114,7 @@ class TrainingCrops(Dataset[Tensor]):
             generator=own,
             worker_init_fn=_leave_signals,
         )
-        return iter(loader)
+        return _read(loader)
 
     def check_batch(self, batch_size: int) -> None:
         """Refuse a batch that is larger than the set.
@@ -147,3 +155,15 @@ def _leave_signals(worker: int) -> None:
     """A signal to the whole process group is the trainer's to answer, which still needs its workers for that."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
+
+
+def _read(loader: DataLoader[Tensor]) -> Iterator[Tensor]:
+    """The batches of a loader, whose workers end with them whatever happens."""
+    batches = iter(loader)
+    try:
+        yield from batches
+    except PictureError as error:  # a worker's error comes with its whole traceback as text
+        raise PictureError(str(error).rpartition("PictureError: ")[2].strip()) from error
+    finally:
+        if loader.num_workers > 0:  # an error holds on to `batches`, and at exit Python would wait for them for ever
+            batches._shutdown_workers()  # type: ignore[attr-defined]

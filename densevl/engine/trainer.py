@@ -57,6 +57,8 @@ class TrainPlan:
         for name in ("iterations", "accumulate", "save_every"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if not 0 <= self.seed < 2**32:
+            raise UsageError(f"seed must be in [0, 2**32), got {self.seed}")
 
 
 @dataclass(frozen=True)
@@ -115,8 +117,9 @@ class Trainer:
 
         Raises:
             TrainingError: a loss is no number; the last good checkpoint stays.
-            UsageError: the checkpoint is of a run with other settings; says which.
+            UsageError: the checkpoint is of a run with other settings, says which; or it is behind the end of the plan.
             WeightsError: there is no checkpoint to resume.
+            OutputError: the folder cannot be written.
         """
         start = 0 if resume is None else self._restore(load_checkpoint(resume))
         if start > self.plan.iterations:
@@ -226,11 +229,11 @@ class Trainer:
         return int(content["iteration"])
 
     def _cut_log(self, start: int) -> None:
-        """Lines of updates after the checkpoint are written again."""
-        self.out.mkdir(parents=True, exist_ok=True)
+        """Lines of updates after the checkpoint are written again; the log may begin at a checkpoint of elsewhere."""
         path = self.out / LOG
         lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
-        write_atomic(path, "".join(lines[:start]).encode())
+        whole = (line for line in lines if line.endswith("\n"))  # a kill may leave a part of the last one
+        write_atomic(path, "".join(line for line in whole if json.loads(line)["iteration"] < start).encode())
 
 
 @contextmanager

@@ -33,6 +33,7 @@ class DINOiserTeachers(nn.Module):
         threshold: cosines of DINO below it are no pair (the published gamma).
         cache: folder where answers are kept, by the pixels and the teachers' weights; a run with the same seed, another
             rate say, then asks no teacher. A batch of 16 crops of 448 pixels takes 1.2 MB. None keeps nothing.
+        cache_bytes: answers are added up to here; the first ones stay, as the next run asks for them first.
 
     Source: Wysoczanska et al., "CLIP-DINOiser", ECCV 2024.
     """
@@ -45,11 +46,13 @@ class DINOiserTeachers(nn.Module):
         kind: str = "v",
         threshold: float = 0.2,
         cache: str | Path | None = None,
+        cache_bytes: int = 8 << 30,
     ) -> None:
         super().__init__()
         self.dino, self.found = dino, found
         self.kind, self.threshold = kind, threshold
         self.cache = None if cache is None else Path(cache)
+        self._room = cache_bytes - _size(self.cache)
 
     @torch.no_grad()
     def forward(self, pixels: Tensor, grid: tuple[int, int]) -> Targets:
@@ -63,7 +66,8 @@ class DINOiserTeachers(nn.Module):
         if kept is None:
             with torch.autocast(pixels.device.type, enabled=False):  # targets are those of fp32 in every precision
                 kept = self._ask(pixels, grid)
-            _keep(path, kept)
+            if path is not None and self._room > 0:
+                self._room -= _keep(path, kept)
         pairs, objects = kept
         return pairs.to(pixels.device).float(), objects.to(pixels.device).float()
 
@@ -102,9 +106,12 @@ def _read(path: Path | None) -> Targets | None:
     return torch.from_numpy(bits[0]), torch.from_numpy(bits[1])
 
 
-def _keep(path: Path | None, targets: Targets) -> None:
-    if path is None:
-        return
+def _size(folder: Path | None) -> int:
+    return sum(path.stat().st_size for path in folder.glob("*.npz")) if folder is not None else 0
+
+
+def _keep(path: Path, targets: Targets) -> int:
+    """Write the answers; returns how many bytes."""
     stream = io.BytesIO()
     pairs, objects = (target.cpu().numpy() for target in targets)
     np.savez(
@@ -115,3 +122,4 @@ def _keep(path: Path | None, targets: Targets) -> None:
         objects_shape=np.array(objects.shape),
     )
     write_atomic(path, stream.getvalue())
+    return stream.tell()

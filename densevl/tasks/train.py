@@ -12,9 +12,9 @@ import torch
 from safetensors.torch import save as to_safetensors
 
 from densevl.core.config import build
-from densevl.core.errors import ConfigError
+from densevl.core.errors import ConfigError, UsageError
 from densevl.core.files import sha256_bytes, write_atomic
-from densevl.data.loader import CropRule, TrainingCrops
+from densevl.data.loader import TrainingCrops
 from densevl.engine.runtime import seed_everything
 from densevl.engine.trainer import Trainer
 
@@ -34,7 +34,7 @@ def make_trainer(
         dtype: precision of the forward pass.
 
     Raises:
-        ConfigError: a section is missing. SourceError: no pictures.
+        ConfigError: a section is missing. UsageError: a number is out of its range. SourceError: no pictures.
     """
     absent = [name for name in ("train", "plan", "data") if name not in config]
     if absent:
@@ -46,8 +46,14 @@ def make_trainer(
         parts[name] = build(node, parts)
     step = build(config["train"], parts).to(device)
     options = dict(config["data"])
-    batch_size, workers, subset = options.pop("batch_size"), options.pop("workers", 0), options.pop("subset", None)
-    crops = TrainingCrops(data, CropRule(**options), subset=subset, seed=plan.seed)
+    batch_size, workers = options.pop("batch_size", None), options.pop("workers", 0)
+    subset = options.pop("subset", None)
+    _check_count("batch_size", batch_size, least=1)
+    _check_count("workers", workers, least=0)
+    if subset is not None:
+        _check_count("subset", subset, least=1)
+    rule = build({"type": "densevl.data.loader.CropRule", **options})
+    crops = TrainingCrops(data, rule, subset=subset, seed=plan.seed)
     crops.check_batch(batch_size)
     listed = "\n".join(os.path.relpath(path, data) for path in crops.paths)
     pictures = f"{len(crops)} ({sha256_bytes(os.fsencode(listed))[:12]})"  # a subset keeps its size in a larger folder
@@ -75,6 +81,11 @@ def write_release(trainer: Trainer, epoch: int) -> Path:
     tensors = {name: tensor.contiguous() for name, tensor in content["model_state_dict"].items()}
     write_atomic(trainer.out / "last.safetensors", to_safetensors(tensors))
     return trainer.out / "last.pt"
+
+
+def _check_count(name: str, value: Any, *, least: int) -> None:
+    if not isinstance(value, int) or value < least:
+        raise UsageError(f"data.{name} must be a whole number of at least {least}, got {value!r}")
 
 
 def _flat(node: Any, place: str = "") -> dict[str, str]:

@@ -113,6 +113,9 @@ def test_bad_input_gets_one_message_and_its_code(
         (command(config, pictures, out), 2, "--resume"),
         (command(config, pictures, out, "--resume", "--set", "train.rates=(1.0, 1.0)"), 2, "train.rates"),
         (command(config, other, out, "--resume"), 2, "pictures was '5 ("),
+        (command(config, pictures, out, "--resume", str(tmp_path / "elsewhere")), 2, "holds a run already"),
+        (command(config, pictures, out, "--resume", str(out / "last.pt")), 4, "is no checkpoint"),
+        (command(config, pictures, out, "--resume", "--set", "plan.iterations=3"), 2, "12 updates already"),
         (command(config, empty, tmp_path / "new"), 3, "no pictures"),
         (command(config, pictures, tmp_path / "new", "--set", "data.batch_size=9"), 3, "set of 5"),
         (command(config, pictures, tmp_path / "new", "--set", "plan.iteration"), 2, "KEY=VALUE"),
@@ -213,3 +216,21 @@ def test_a_signal_to_the_whole_group_ends_with_a_checkpoint(config: Path, pictur
     _, error = process.communicate(timeout=60)
     assert process.returncode == 130, error.decode()
     assert b"--resume" in error and (out / "checkpoint.pt").is_file()
+
+
+def test_a_run_killed_before_its_first_checkpoint_may_begin_anew(config: Path, pictures: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "train.jsonl").write_text('{"iteration": 0}\n')
+    assert main(command(config, pictures, out)) == 0
+    assert lines_of(out) == 12
+
+
+@pytest.mark.slow
+def test_a_damaged_picture_ends_a_run_with_workers_at_once(config: Path, pictures: Path, tmp_path: Path) -> None:
+    (pictures / "3.png").write_bytes(b"no picture")
+    argv = command(config, pictures, tmp_path / "out", "--set", "data.workers=2")
+    ended = subprocess.run(
+        [sys.executable, "-m", "densevl", *argv], cwd=ROOT, stderr=subprocess.PIPE, timeout=60, check=False
+    )
+    assert ended.returncode == 3 and b"3.png: not a picture" in ended.stderr and b"Traceback" not in ended.stderr

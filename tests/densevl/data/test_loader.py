@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from itertools import islice
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from densevl.core.errors import SourceError, TrainingError
+from densevl.core.errors import PictureError, SourceError, TrainingError, UsageError
 from densevl.data.loader import CropRule, TrainingCrops
 
 RULE = CropRule(size=16)
@@ -100,3 +101,19 @@ def test_clips_between_the_pictures_are_left_out(folder: Path, tmp_path: Path) -
         TrainingCrops(tmp_path, RULE)
     Image.fromarray(np.zeros((20, 20, 3), np.uint8)).save(tmp_path / "a.png")
     assert len(TrainingCrops(tmp_path, RULE)) == 1 and len(crops) == 7
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_damaged_picture_is_named_without_a_workers_traceback(folder: Path, tmp_path: Path, workers: int) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy)
+    (copy / "class0/2.png").write_bytes(b"no picture")
+    with pytest.raises(PictureError, match=r"^\S+2\.png: not a picture") as caught:
+        take(TrainingCrops(copy, RULE), 0, 3, workers=workers)
+    assert "Traceback" not in str(caught.value)
+
+
+@pytest.mark.parametrize("wrong", [{"size": 0}, {"flip": 1.5}, {"brightness": -0.1}])
+def test_a_rule_out_of_range_is_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(UsageError, match=next(iter(wrong))):
+        CropRule(**{"size": 16, **wrong})  # type: ignore[arg-type]

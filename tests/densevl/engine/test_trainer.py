@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from densevl.core.errors import TrainingError, UsageError, WeightsError
+from densevl.core.errors import OutputError, TrainingError, UsageError, WeightsError
 from densevl.engine.schedules import MultiStep
 from densevl.engine.trainer import Trainer, TrainPlan
 
@@ -181,3 +181,25 @@ def test_a_plan_shorter_than_the_checkpoint_is_refused(tmp_path: Path) -> None:
     make_trainer(tmp_path, iterations=10).run()
     with pytest.raises(UsageError, match="10 updates already"):
         make_trainer(tmp_path, iterations=5).run(resume=tmp_path)
+
+
+def test_the_log_of_a_run_that_goes_on_elsewhere_holds_each_update_once(tmp_path: Path) -> None:
+    make_trainer(tmp_path / "first", iterations=5).run()
+    with pytest.raises(RuntimeError, match="power cut"):
+        make_trainer(tmp_path / "second").run(resume=tmp_path / "first", report=stop_at(12, lose_power))
+    with (tmp_path / "second/train.jsonl").open("a") as log:
+        log.write('{"iteration": 1')  # what a kill may leave
+    make_trainer(tmp_path / "second").run(resume=tmp_path / "second")
+    assert [line["iteration"] for line in log_of(tmp_path / "second")] == list(range(5, 20))
+
+
+def test_a_folder_that_cannot_be_written_is_an_error_of_the_user(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="--out"):
+        make_trainer(tmp_path / "file").run()
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_a_seed_that_numpy_does_not_take_is_refused(seed: int) -> None:
+    with pytest.raises(UsageError, match="seed"):
+        TrainPlan(3, seed=seed)

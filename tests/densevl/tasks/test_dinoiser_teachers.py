@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from densevl.core.errors import ConfigError
 from densevl.refiners import FoundTeacher
 from densevl.tasks.dinoiser_teachers import DINOiserTeachers
 from tests.tiny import TINY_DINO, tiny_dino
@@ -60,3 +61,22 @@ def test_a_damaged_answer_is_asked_again(tmp_path: Path) -> None:
         kept.write_bytes(damage)
         for again, answer in zip(make_teachers(tmp_path)(make_pixels(), GRID), expected, strict=True):
             torch.testing.assert_close(again, answer, atol=0, rtol=0)
+
+
+def test_answers_are_those_of_fp32_in_every_precision_and_of_one_grid(tmp_path: Path) -> None:
+    expected = make_teachers()(make_pixels(), GRID)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = make_teachers(tmp_path)(make_pixels(), GRID)
+    for answer, other in zip(found, expected, strict=True):
+        assert torch.equal(answer, other)
+    with pytest.raises(ConfigError, match="grid"):  # what is kept for 4x6 does not answer this
+        make_teachers(tmp_path)(make_pixels(), (2, 3))
+
+
+def test_the_cache_stops_growing_at_its_bound_and_keeps_the_first(tmp_path: Path) -> None:
+    bounded = make_teachers(tmp_path, cache_bytes=1)
+    bounded(make_pixels(), GRID)
+    (first,) = tmp_path.iterdir()
+    for teachers in (bounded, make_teachers(tmp_path, cache_bytes=1)):  # a new run counts what is there
+        teachers(make_pixels(seed=2), GRID)
+        assert list(tmp_path.iterdir()) == [first]

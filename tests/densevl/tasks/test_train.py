@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from densevl.core.errors import ConfigError, TrainingError
+from densevl.core.errors import ConfigError, TrainingError, UsageError
 from densevl.engine.trainer import Trainer
 from densevl.tasks.train import make_trainer, write_release
 
@@ -82,3 +82,20 @@ def test_a_missing_section_and_too_large_a_batch_are_refused_at_once(pictures: P
         make_trainer({"plan": {}, "data": {}}, data=pictures, out=tmp_path, device=cpu, dtype=torch.float32)
     with pytest.raises(TrainingError, match="set of 3"):
         make(pictures, tmp_path, data={"size": 64, "batch_size": 4})
+
+
+@pytest.mark.parametrize(
+    "data, error, words",
+    [
+        ({"size": 64}, UsageError, "data.batch_size .* got None"),
+        ({"size": 64, "batch_size": "two"}, UsageError, "data.batch_size .* got 'two'"),
+        ({"size": 64, "batch_size": 2, "subset": -3}, UsageError, "data.subset .* got -3"),
+        ({"size": 64, "batch_size": 2, "workers": -1}, UsageError, "data.workers .* got -1"),
+        ({"size": 64, "batch_size": 2, "batchsize": 2}, ConfigError, "batchsize"),
+    ],
+)
+def test_faulty_numbers_of_the_data_are_named(
+    pictures: Path, tmp_path: Path, data: dict[str, Any], error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        make(pictures, tmp_path, data=data)
