@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 import densevl.backbones
 import densevl.refiners
 import densevl.weights
-from densevl.core.config import build_model, model_configs, read_config
-from densevl.core.errors import ClassListError
+from densevl.core.config import build_model, model_configs, override, read_config
+from densevl.core.errors import ClassListError, WeightsError
 from densevl.refiners import DINOiserRefiner
 from tests.tiny import TINY_CLIP, tiny_clip
 
@@ -22,9 +24,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     noted: dict[str, str] = {}
     width = TINY_CLIP["vision_cfg"]["width"]
 
-    def load_dinoiser(weights: str = "clip-dinoiser-last", *, threshold: float | None) -> DINOiserRefiner:
+    def load_dinoiser(weights: str = "clip-dinoiser-last", **options: Any) -> DINOiserRefiner:
         noted["dinoiser"] = weights
-        return DINOiserRefiner(width, 8, threshold=threshold)
+        return DINOiserRefiner(width, 8, **options)
 
     monkeypatch.setattr(densevl.backbones, "load_clip", lambda **options: noted.update(options) or tiny_clip())
     monkeypatch.setattr(densevl.refiners, "load_dinoiser", load_dinoiser)
@@ -52,3 +54,9 @@ def test_the_found_rule_wants_a_background_class(asked: dict[str, str]) -> None:
     with pytest.raises(ClassListError, match="background"):
         build_model(read_config("clip-dinoiser-b16-background")).predict(picture, ["cat", "sky"])
     assert build_model(read_config("clip-dinoiser-b16")).predict(picture, ["cat", "sky"]).labels.shape == (40, 60)
+
+
+def test_another_tap_of_the_same_width_is_noticed_at_the_first_picture(asked: dict[str, str]) -> None:
+    task = build_model(override(read_config("clip-dinoiser-b16"), {"model.extractor.guide_block": -2}))
+    with pytest.raises(WeightsError, match="trained on guide_block=-3, the extractor gives -2"):
+        task.predict(np.zeros((40, 60, 3), dtype=np.uint8), ["cat", "sky"])

@@ -38,11 +38,13 @@ class FeatureMap:
         features: [B, D, h, w], not normalised.
         guide: [B, G, h, w] or None: what a refiner compares patches with, on the same grid.
         objectness: [B, 1, h, w] logits or None: how likely a patch belongs to an object, on the same grid.
+        guide_block: where the guide was tapped: a block counted from the end, "final", or None: not said.
     """
 
     features: Tensor
     guide: Tensor | None = None
     objectness: Tensor | None = None
+    guide_block: int | str | None = None
 
     def __post_init__(self) -> None:
         """Check that features, guide and objectness are maps on one grid."""

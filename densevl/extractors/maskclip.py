@@ -59,8 +59,10 @@ class MaskCLIPExtractor(nn.Module):
         patches = self.value_path(tokens[:, 1:])  # [B, h*w, D]; no token sees the class token any more
         features = tokens_to_map(self.clip_model.finish(patches), grid)  # [B, E, h, w]
         if self.guide_block == "final":
-            return FeatureMap(features, features)
-        return FeatureMap(features, None if tapped is None else tokens_to_map(tapped[:, 1:], grid))
+            guide = features
+        else:
+            guide = None if tapped is None else tokens_to_map(tapped[:, 1:], grid)  # [B, D, h, w]
+        return FeatureMap(features, guide, guide_block=self.guide_block)
 
     def walk(self, pixels: Tensor) -> tuple[Tensor, Tensor | None]:
         """Through all blocks but the last: tokens [B, 1 + h*w, D], and those at the guide block's second norm."""

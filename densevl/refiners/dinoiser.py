@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -15,6 +15,8 @@ from densevl.core.structures import FeatureMap
 from densevl.ops.affinity import affinity_pool, cosine_affinity
 from densevl.weights import load_strict, locate, read_state_dict
 
+Tap = int | Literal["final"]
+
 
 class DINOiserRefiner(nn.Module):
     """FeatureMap with guide -> pooled features [B, E, h, w] and objectness [B, 1, h, w].
@@ -22,22 +24,34 @@ class DINOiserRefiner(nn.Module):
     Args:
         guide_channels: G, what the guide must have.
         affinity_channels: width of the space where patches are compared.
-        threshold: cosines below it count as 0 (the published gamma); None keeps them all.
+        threshold: cosines below it count as 0 (the published gamma); None or 0 keeps them all, as published.
+        guide_block: the tap these weights were trained on; None: not known, then only the width is checked.
 
     Source: Wysoczanska et al., "CLIP-DINOiser", ECCV 2024; key names of the published file.
     """
 
-    def __init__(self, guide_channels: int, affinity_channels: int, *, threshold: float | None = 0.2) -> None:
+    def __init__(
+        self,
+        guide_channels: int,
+        affinity_channels: int,
+        *,
+        threshold: float | None = 0.2,
+        guide_block: Tap | None = None,
+    ) -> None:
         super().__init__()
         self.obj_proj = nn.Conv2d(guide_channels, affinity_channels, 3, padding=1, padding_mode="replicate")
         self.bkg_decoder = nn.Conv2d(guide_channels, 1, 1)
-        self.threshold = threshold
+        self.threshold, self.guide_block = threshold or None, guide_block
 
     @classmethod
     def from_checkpoint(
-        cls, checkpoint: str | Path | Mapping[str, Any], *, threshold: float | None = 0.2
+        cls,
+        checkpoint: str | Path | Mapping[str, Any],
+        *,
+        threshold: float | None = 0.2,
+        guide_block: Tap | None = None,
     ) -> DINOiserRefiner:
-        """Read the published `last.pt` ({epoch, model_state_dict}), or its content.
+        """Read the published `last.pt` ({epoch, model_state_dict}), or its content; it does not say its tap.
 
         Raises:
             WeightsError: damaged, or not these four tensors.
@@ -49,7 +63,7 @@ class DINOiserRefiner(nn.Module):
         weight = state.get("obj_proj.weight")
         if not isinstance(weight, Tensor) or weight.ndim != 4:
             raise WeightsError(f"{name} has no obj_proj.weight [d, G, 3, 3]: it is no checkpoint of CLIP-DINOiser")
-        refiner = cls(weight.shape[1], weight.shape[0], threshold=threshold)
+        refiner = cls(weight.shape[1], weight.shape[0], threshold=threshold, guide_block=guide_block)
         load_strict(refiner, state, name=name)
         return refiner.eval().requires_grad_(False)
 
@@ -68,6 +82,11 @@ class DINOiserRefiner(nn.Module):
         if guide is None:
             raise ConfigError(
                 "CLIP-DINOiser needs a guide: give the extractor guide_block=-3 (the published feats_idx)"
+            )
+        if None not in (self.guide_block, feature_map.guide_block) and self.guide_block != feature_map.guide_block:
+            raise WeightsError(
+                f"these weights were trained on guide_block={self.guide_block!r}, the extractor gives "
+                f"{feature_map.guide_block!r}: set both alike, or take weights trained on it"
             )
         features, grid = feature_map.features, guide.shape[2:]
         projected = self._project(guide)  # [B, d, N]
@@ -96,11 +115,13 @@ class DINOiserRefiner(nn.Module):
             )
 
 
-def load_dinoiser(weights: str = "clip-dinoiser-last", *, threshold: float | None = 0.2) -> DINOiserRefiner:
+def load_dinoiser(
+    weights: str = "clip-dinoiser-last", *, threshold: float | None = 0.2, guide_block: Tap | None = None
+) -> DINOiserRefiner:
     """The refiner with weights of the table, or of a file.
 
     Raises:
         WeightsError: missing, or not CLIP-DINOiser's.
     """
-    path = Path(weights) if Path(weights).is_file() else locate(weights)
-    return DINOiserRefiner.from_checkpoint(path, threshold=threshold)
+    path = Path(weights) if Path(weights).suffix else locate(weights)
+    return DINOiserRefiner.from_checkpoint(path, threshold=threshold, guide_block=guide_block)

@@ -68,7 +68,7 @@ def _values(
     return {
         "bkg_logits": refined.objectness,
         "corrs_raw": raw.unflatten(2, guide.shape[2:]),
-        "corrs_thresholded": keep_above(raw, config["gamma"]).unflatten(2, guide.shape[2:]),
+        "corrs_thresholded": keep_above(raw, refiner.threshold).unflatten(2, guide.shape[2:]),
         "pooled": refined.features,
         "probs_found_off": probabilities,
         "refined": refined,

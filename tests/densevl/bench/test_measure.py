@@ -5,6 +5,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
+import pytest
 
 from densevl.bench import Scenario, measure
 from densevl.bench.measure import measure_pairs, peak_of

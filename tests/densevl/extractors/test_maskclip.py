@@ -92,14 +92,14 @@ def test_the_guide_is_the_second_norm_of_its_block_and_changes_no_feature(guide_
     assert feature_map.guide is not None
     torch.testing.assert_close(feature_map.guide.flatten(2).transpose(1, 2), tapped[:, 1:], atol=1e-5, rtol=1e-5)
     plain = MaskCLIPExtractor(clip_model)(pixels)
-    assert plain.guide is None
+    assert plain.guide is None and (plain.guide_block, feature_map.guide_block) == (None, guide_block)
     torch.testing.assert_close(feature_map.features, plain.features, atol=1e-5, rtol=1e-5)
 
 
 def test_the_final_guide_is_the_features_and_the_last_block_gives_none() -> None:
     pixels = torch.rand(1, 3, 40, 70)
     feature_map = MaskCLIPExtractor(tiny_clip(), guide_block="final")(pixels)
-    assert feature_map.guide is feature_map.features
+    assert feature_map.guide is feature_map.features and feature_map.guide_block == "final"
     for block in (-1, 0, 3, -9):
         with pytest.raises(ConfigError, match="guide_block"):
             MaskCLIPExtractor(tiny_clip(), guide_block=block)

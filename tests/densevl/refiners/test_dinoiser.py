@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,8 @@ def test_a_missing_tensor_or_another_file_is_refused(tmp_path: Path) -> None:
     torch.save({"head.weight": torch.zeros(3)}, tmp_path / "other.pt")
     with pytest.raises(WeightsError, match=r"other\.pt has no obj_proj"):
         DINOiserRefiner.from_checkpoint(tmp_path / "other.pt")
+    with pytest.raises(WeightsError, match=r"no weights file .*absent\.pt"):
+        load_dinoiser(str(tmp_path / "absent.pt"))
 
 
 def test_a_guide_of_another_width_or_none_says_what_to_do() -> None:
@@ -70,6 +73,26 @@ def test_a_guide_of_another_width_or_none_says_what_to_do() -> None:
         make_refiner()(FeatureMap(torch.zeros(1, 8, 5, 7), torch.zeros(1, 10, 5, 7)))
     with pytest.raises(ConfigError, match="guide_block"):
         make_refiner()(FeatureMap(torch.zeros(1, 8, 5, 7)))
+
+
+def test_another_tap_of_the_same_width_is_refused_where_both_are_known(tmp_path: Path) -> None:
+    torch.save(make_refiner().to_checkpoint(0), tmp_path / "last.pt")
+    refiner, feature_map = load_dinoiser(str(tmp_path / "last.pt"), guide_block=-3), make_map()
+    expected = refiner(feature_map).features  # this map does not say its tap
+    torch.testing.assert_close(refiner(replace(feature_map, guide_block=-3)).features, expected)
+    for tap in (-2, "final"):
+        with pytest.raises(WeightsError, match=f"trained on guide_block=-3, the extractor gives {tap!r}"):
+            refiner(replace(feature_map, guide_block=tap))
+
+
+@pytest.mark.parametrize("gamma", [None, 0, 0.0])
+def test_a_gamma_of_nothing_keeps_negative_cosines_as_published(gamma: float | None) -> None:
+    refiner, feature_map = make_refiner(gamma), make_map()
+    assert feature_map.guide is not None
+    affinity = refiner.correlate(feature_map.guide)
+    assert (affinity < 0).any()
+    pooled = feature_map.features.flatten(2) @ affinity.transpose(1, 2) / (affinity.sum(2)[:, None] + 1e-6)
+    torch.testing.assert_close(refiner(feature_map).features.flatten(2), pooled, atol=1e-4, rtol=1e-4)
 
 
 def test_it_runs_on_the_meta_device() -> None:
