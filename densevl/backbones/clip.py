@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from densevl.core.errors import ConfigError, ShapeError, UsageError
-from densevl.ops.tokens import pad_to_multiple, resize_position_table
+from densevl.ops.tokens import causal_mask, pad_to_multiple, resize_position_table
 from densevl.weights import load_strict
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ class CLIPBackbone(nn.Module):
         *,
         preprocess_cfg: Mapping[str, Any] | None = None,
         weights_id: str | None = None,
+        file_name: Callable[[str], str] | None = None,
     ) -> CLIPBackbone:
         """Build from open_clip's own model config and key names; every tensor must be there and fit.
 
@@ -85,6 +86,7 @@ class CLIPBackbone(nn.Module):
             state_dict: the weights; they are copied to float32.
             preprocess_cfg: open_clip's `mean` and `std`, where they are not OpenAI's.
             weights_id: names the weights; None: a hash of config and tensors.
+            file_name: open_clip's name of a tensor -> its name in `state_dict`, where that speaks otherwise.
 
         Raises:
             UsageError: the config is no plain CLIP ViT; says what is missing.
@@ -96,7 +98,7 @@ class CLIPBackbone(nn.Module):
         weights = dict(state_dict)
         if "logit_scale" in weights and weights["logit_scale"].numel() == 1:  # stored as [] or as [1]
             weights["logit_scale"] = weights["logit_scale"].reshape(clip_model.logit_scale.shape)
-        load_strict(clip_model, weights, name="CLIP", allow_unexpected=_OPENAI_EXTRAS)
+        load_strict(clip_model, weights, name="CLIP", allow_unexpected=_OPENAI_EXTRAS, file_name=file_name)
         preprocess = preprocess_cfg or {}
         return cls(
             clip_model,
@@ -109,6 +111,11 @@ class CLIPBackbone(nn.Module):
     def blocks(self) -> nn.ModuleList:
         """open_clip's residual blocks, batch first: [B, N, D] -> [B, N, D]."""
         return self.clip_model.visual.transformer.resblocks
+
+    @property
+    def text_blocks(self) -> nn.ModuleList:
+        """The text tower's blocks, batch first, with a mask: ([n, L, Dt], attn_mask=causal_mask(...)) -> same shape."""
+        return self.clip_model.transformer.resblocks
 
     @property
     def patch_size(self) -> int:
@@ -212,15 +219,22 @@ class CLIPBackbone(nn.Module):
         """Text vectors live where image features live already."""
         return vectors
 
+    def place_words(self, words: Tensor) -> Tensor:
+        """Embedded words [n, L, Dt] -> the tokens [n, L, Dt] that enter the first text block; L up to the context."""
+        return words + self.clip_model.positional_embedding[: words.shape[1]]
+
+    def finish_text(self, tokens: Tensor, ends: Tensor) -> Tensor:
+        """Tokens [n, L, Dt] after the last text block, end positions [n] -> [n, E], not normalised."""
+        last = tokens[torch.arange(len(tokens), device=tokens.device), ends.to(tokens.device)]  # [n, Dt]
+        return self.clip_model.ln_final(last) @ self.clip_model.text_projection
+
     def _encode_ids(self, ids: Tensor, ends: Tensor) -> Tensor:
-        model, device = self.clip_model, self.mean.device
-        length = int(ends.max()) + 1
-        tokens = model.token_embedding(ids[:, :length].to(device)) + model.positional_embedding[:length]  # [n, L, Dt]
-        causal = torch.full((length, length), -math.inf, device=device, dtype=tokens.dtype).triu(1)
-        for block in model.transformer.resblocks:
-            tokens = block(tokens, attn_mask=causal)
-        last = tokens[torch.arange(len(ids), device=device), ends.to(device)]  # [n, Dt]
-        return model.ln_final(last) @ model.text_projection  # [n, E]
+        cut = ids[:, : int(ends.max()) + 1].to(self.mean.device)  # [n, L]
+        tokens = self.place_words(self.clip_model.token_embedding(cut))  # [n, L, Dt]
+        attn_mask = causal_mask(tokens)
+        for block in self.text_blocks:
+            tokens = block(tokens, attn_mask=attn_mask)
+        return self.finish_text(tokens, ends)
 
 
 def require_plain_vit(model_cfg: Mapping[str, Any]) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
-from densevl.core.errors import ShapeError
+from densevl.core.errors import ClipError, ShapeError
 from densevl.data.packet_scan import PacketScan
 
 
@@ -76,6 +77,14 @@ class FrameReader(ABC):
         """
         for index in range(0, len(self), step):
             yield index, self.read([index])[0]
+
+    def count_whole(self) -> int:
+        """How many frames, from the first on, can be decoded; decodes all of them, to the end or to damage."""
+        count = 0
+        with suppress(ClipError):
+            for index, _ in self.every(1):
+                count = index + 1
+        return count
 
     @abstractmethod
     def close(self) -> None:

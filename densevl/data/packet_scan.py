@@ -6,6 +6,7 @@ One pass over the file; of the pictures only the first is decoded, since the rot
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 _CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,flv,asf,ogg"
+_MATROSKA_SLACK = 5  # frames; its length counts from another frame, and rates vary
 _RATE_ROUNDING = 0.02  # a clip of a few frames in milliseconds is off by this much
 
 
@@ -37,7 +39,8 @@ class PacketScan:
         fps: frames a second, the mean where they vary.
         seconds: [n] float64, when each frame is shown, ascending, from the first frame on.
         header_count: how many frames the header promises; 0 where it says nothing.
-        lost: frames that the index of an mp4 lists and the file does not hold.
+        lost: frames that the index of an mp4, the header of an avi or the length of a Matroska file promise and the
+            file does not hold.
         open_gop: a frame after a keyframe is shown before it, so decoding cannot start at that keyframe.
         damage: what broke off the reading of packets; empty where the file was read to its end.
     """
@@ -58,13 +61,25 @@ class PacketScan:
         height, width = self.coded_size
         return (width, height) if self.rotation % 180 else (height, width)
 
+    @property
+    def cut(self) -> str:
+        """How much of a clip that breaks off is there, in words; empty where all of it is."""
+        count = len(self.seconds)
+        if self.lost:
+            return f"cut off: {count} of {count + self.lost} frames"
+        return f"cut off after {count} frames ({self.damage})" if self.damage else ""
+
 
 @dataclass(frozen=True)
 class _Packets:
-    """pts of the packets that hold a shown frame, in decoding order, whether each starts anew, how many are unseen."""
+    """pts of the packets that hold a shown frame, in decoding order, whether each starts anew, how many are unseen.
+
+    `last_time` is the greatest of their times, -1 where they have none.
+    """
 
     pts: list[int | None]
     keys: list[bool]
+    last_time: int
     unseen: int
     damage: str
 
@@ -114,21 +129,43 @@ def scan_packets(path: str | Path) -> PacketScan:
             raise clip_error(path, "holds no frames that can be decoded; copy it anew from where it came, or remove it")
         stated_rate = float(stream.average_rate or stream.guessed_rate or 25)
         seconds = _seconds(pts, time_base=float(stream.time_base), rate=stated_rate)
+        fps = _rate(seconds, stated_rate)
         return PacketScan(
             container=container.format.name,
             coded_size=(first.height, first.width) if first else (stream.height, stream.width),
             rotation=round(first.rotation / 90) * 90 % 360 if first else 0,
-            fps=_rate(seconds, stated_rate),
+            fps=fps,
             seconds=seconds,
             header_count=stream.frames,
-            lost=max(0, stream.frames - len(packets.pts) - packets.unseen) if _has_exact_index(container) else 0,
+            lost=max(0, _lost(container, stream, packets, fps)),
             open_gop=bool(leading),
             damage=packets.damage,
         )
 
 
-def _has_exact_index(container: InputContainer) -> bool:
-    return container.format.name.startswith("mov")  # an avi's header may be wrong, or count what was dropped
+def _lost(container: InputContainer, stream: VideoStream, packets: _Packets, fps: float) -> int:
+    """Frames that are promised and not there; 0 or less where all are."""
+    kind = container.format.name.split(",")[0]
+    if kind == "mov":
+        return stream.frames - len(packets.pts) - packets.unseen
+    if packets.last_time < 0:
+        return 0
+    if kind == "avi":  # its header counts places, times count them too, and a frame may take several
+        empty = stream.frames - packets.last_time - 1
+        return int(empty * min(1.0, len(packets.pts) / (packets.last_time + 1)))
+    if kind == "matroska":
+        lacking = _promised_seconds(container, stream) - packets.last_time * float(stream.time_base)
+        return round(lacking * fps) - 1 if lacking * fps > _MATROSKA_SLACK else 0
+    return 0
+
+
+def _promised_seconds(container: InputContainer, stream: VideoStream) -> float:
+    """What a Matroska file and its stream of pictures both promise: sound may last longer, a copied tag be stale."""
+    found = re.fullmatch(r"(\d+):(\d+):(\d+\.\d+)", stream.metadata.get("DURATION", ""))
+    if found is None or container.duration is None:
+        return 0.0
+    hours, minutes, seconds = map(float, found.groups())
+    return min(hours * 3600 + minutes * 60 + seconds, container.duration / 1e6)
 
 
 def _seconds(pts: Sequence[int | None], *, time_base: float, rate: float) -> np.ndarray:
@@ -189,7 +226,7 @@ def _walk(container: InputContainer, stream: VideoStream) -> tuple[_Packets, Vid
 
     pts: list[int | None] = []
     keys: list[bool] = []
-    unseen = 0
+    unseen, last_time = 0, -1
     first, damage, decoding = None, "", True
     packets = container.demux(stream)
     while True:
@@ -203,6 +240,7 @@ def _walk(container: InputContainer, stream: VideoStream) -> tuple[_Packets, Vid
         if packet.size and not packet.is_discard:
             pts.append(packet.pts)
             keys.append(packet.is_keyframe)
+            last_time = max(last_time, *(time for time in (packet.dts, packet.pts) if time is not None), -1)
         unseen += packet.is_discard
         if decoding:
             try:
@@ -210,7 +248,7 @@ def _walk(container: InputContainer, stream: VideoStream) -> tuple[_Packets, Vid
             except av.FFmpegError:
                 first, decoding = None, False
             decoding = decoding and first is None
-    return _Packets(pts, keys, unseen, damage), first
+    return _Packets(pts, keys, last_time, unseen, damage), first
 
 
 def _decoded_pts(path: str | Path) -> list[int | None]:

@@ -16,7 +16,7 @@ def affinity_pool(
     threshold: float | None = None,
     power: float = 1.0,
     eps: float = 1e-6,
-    block: int = 1024,
+    block: int = 256,
 ) -> Tensor:
     """Pool values over the cosine affinity of a guide: `out_p = sum_q A_pq v_q / (sum_q A_pq + eps)`.
 
@@ -43,11 +43,20 @@ def affinity_pool(
     if values.ndim != 3 or guide.ndim != 3 or values.shape[::2] != guide.shape[::2]:
         raise ShapeError(f"expected values [B, D, N] and guide [B, G, N], got {(*values.shape,)} and {(*guide.shape,)}")
     guide = F.normalize(guide, dim=1).to(values.dtype)
-    pooled = []
-    for rows in guide.split(block, dim=2):
-        affinity = keep_above(rows.transpose(1, 2) @ guide, threshold)  # [B, n, N]
-        pooled.append(pool_by_affinity(values, affinity if power == 1 else affinity.pow(power), eps=eps))
-    return torch.cat(pooled, dim=2)
+    # Filled in place: small results kept between the large temporaries would pin the heap that those leave.
+    pooled = torch.empty_like(values)
+    for start in range(0, guide.shape[2], block):
+        rows = guide[:, :, start : start + block]
+        pooled[:, :, start : start + block] = _pool_rows(values, rows, guide, threshold=threshold, power=power, eps=eps)
+    return pooled
+
+
+def _pool_rows(
+    values: Tensor, rows: Tensor, guide: Tensor, *, threshold: float | None, power: float, eps: float
+) -> Tensor:
+    """Values [B, D, N], unit guides of n patches [B, G, n] and of all -> [B, D, n]."""
+    affinity = keep_above(rows.transpose(1, 2) @ guide, threshold)  # [B, n, N]
+    return pool_by_affinity(values, affinity if power == 1 else affinity.pow(power), eps=eps)
 
 
 def cosine_affinity(guide: Tensor) -> Tensor:

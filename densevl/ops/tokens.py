@@ -32,6 +32,12 @@ def map_to_tokens(feature_map: Tensor) -> Tensor:
     return rearrange(feature_map, "b d h w -> b (h w) d")
 
 
+def causal_mask(tokens: Tensor) -> Tensor:
+    """[L, L] for tokens [B, L, D]: 0 where a token may look, at itself and before it, else minus infinity."""
+    length = tokens.shape[1]
+    return torch.full((length, length), -torch.inf, device=tokens.device, dtype=tokens.dtype).triu(1)
+
+
 def resize_map(feature_map: Tensor, grid: tuple[int, int]) -> Tensor:
     """Map [B, D, h, w] on another grid, bilinear without aligned corners; as it is where it has that grid."""
     if tuple(feature_map.shape[2:]) == tuple(grid):

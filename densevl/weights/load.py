@@ -5,7 +5,9 @@ from __future__ import annotations
 import pickle
 import warnings
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -76,6 +78,7 @@ def load_strict(
     name: str,
     allow_missing: Sequence[str] = (),
     allow_unexpected: Sequence[str] = (),
+    file_name: Callable[[str], str] | None = None,
 ) -> KeyReport:
     """Copy a state dict into a module, or stop and leave the module as it was.
 
@@ -85,6 +88,8 @@ def load_strict(
         name: what the message calls the weights.
         allow_missing: patterns (`head.*`) of names the file may lack.
         allow_unexpected: patterns of names the file may have beside.
+        file_name: the module's name of a tensor -> its name in the file, where they differ; the report and the
+            patterns speak the file's names.
 
     Returns:
         What matched, and what was missing or extra by permission.
@@ -92,7 +97,7 @@ def load_strict(
     Raises:
         WeightsError: something is missing, extra, or of another shape; counts and first names.
     """
-    own = module.state_dict()
+    own = {file_name(key) if file_name else key: tensor for key, tensor in module.state_dict().items()}
     report = KeyReport(
         matched=tuple(key for key in own if key in state_dict),
         missing=tuple(key for key in own if key not in state_dict),
@@ -109,7 +114,8 @@ def load_strict(
             f"{name} does not fit the model: {report}{shape_text}. Give the weights of this model, "
             "or the model of these weights"
         )
-    module.load_state_dict({key: state_dict[key] for key in report.matched}, strict=False)
+    places = dict(zip(own, module.state_dict(), strict=True))
+    module.load_state_dict({places[key]: state_dict[key] for key in report.matched}, strict=False)
     return report
 
 
@@ -119,7 +125,8 @@ def _read(path: Path, trust: bool) -> Any:
     if path.suffix == ".safetensors":
         return _read_safetensors(path)
     if not _is_torchscript(path):
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with _config_nodes_as_dicts():
+            return torch.load(path, map_location="cpu", weights_only=True)
     if not trust and find_hash(file_hash(path)) is None:
         raise WeightsError(
             f"{path} is a TorchScript archive, which can run code, and its sha256 {file_hash(path)} is none we know: "
@@ -128,6 +135,15 @@ def _read(path: Path, trust: bool) -> Any:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*torch.jit.load.*", category=FutureWarning)
         return torch.jit.load(str(path), map_location="cpu").state_dict()
+
+
+def _config_nodes_as_dicts() -> AbstractContextManager[None]:
+    """Checkpoints may hold a yacs config beside the tensors: it is read as a plain dict, none of its code is run."""
+    import torch
+
+    if torch.__version__ < (2, 6):  # where a name cannot be given: such files are refused, with torch's reason
+        return nullcontext()
+    return torch.serialization.safe_globals([(OrderedDict, "yacs.config.CfgNode")])
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:

@@ -20,11 +20,11 @@ def test_both_forms_agree_and_a_changed_value_shows() -> None:
 
 
 @pytest.mark.slow
-def test_20_000_tokens_take_less_than_half_of_their_matrix_and_are_right() -> None:
+def test_20_000_tokens_take_less_than_a_quarter_of_their_matrix_and_are_right() -> None:
     values, guide = token_maps(20_000)
     pooled, unit = pool((values, guide)), F.normalize(guide, dim=1)
     for row in (0, 7_777, 19_999):
         affinity = unit[0].T @ unit[0, :, row]  # [N]
         affinity[affinity < 0.2] = 0
         torch.testing.assert_close(pooled[0, :, row], values[0] @ affinity / affinity.sum(), atol=1e-4, rtol=0)
-    assert measure_peaks(["affinity-20k"])[0] < 20_000**2 * 4 / 2**20 / 2
+    assert measure_peaks(["affinity-20k"])[0] < 20_000**2 * 4 / 2**20 / 4

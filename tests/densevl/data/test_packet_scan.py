@@ -114,3 +114,46 @@ def test_errors_of_decoders_become_one_and_ours_stay() -> None:
 def test_a_rate_that_the_header_makes_up_is_replaced_by_the_measured_one(tmp_path: Path) -> None:
     scan = scan_packets(make_clip(tmp_path / "a.m2ts"))  # its header says 600, the ticks of a second
     assert scan.fps == pytest.approx(30, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "promised"),
+    [
+        ("a.avi", {"codec": "mpeg4"}, 60),
+        ("gap.avi", {"codec": "mpeg4", "times": [20 * k + (200 if k > 9 else 0) for k in range(60)]}, 70),
+        ("places.avi", {}, 60),  # H.264 in 1200 places of which every 20th holds a frame
+        ("a.mkv", {}, 60),
+        ("a.webm", {"codec": "libvpx-vp9"}, 60),
+        ("index first.mp4", {"movflags": "faststart"}, 60),
+    ],
+)
+def test_a_whole_clip_lacks_nothing_and_a_cut_one_says_how_much(
+    name: str, options: dict, promised: int, tmp_path: Path
+) -> None:
+    mux = {"movflags": options.pop("movflags")} if "movflags" in options else {}
+    whole = make_clip(tmp_path / f"whole{Path(name).suffix}", **options)
+    clip = remux(whole, tmp_path / name, options=mux) if mux else whole
+    assert (scan_packets(clip).lost, scan_packets(clip).cut) == (0, "")
+    half = tmp_path / f"half {name}"
+    half.write_bytes(clip.read_bytes()[: clip.stat().st_size // 2])
+    scan = scan_packets(half)
+    assert 5 < len(scan.seconds) < 50
+    assert abs(len(scan.seconds) + scan.lost - promised) <= 8  # about, where places without a frame are lost too
+    assert scan.cut == f"cut off: {len(scan.seconds)} of {len(scan.seconds) + scan.lost} frames"
+
+
+def test_a_matroska_file_with_sound_that_outlasts_the_picture_or_a_stale_tag_is_whole(tmp_path: Path) -> None:
+    import av
+
+    clip, path = make_clip(tmp_path / "a.mkv"), tmp_path / "long sound.mkv"
+    sound = make_sound(tmp_path / "sound.mp4")
+    with av.open(str(clip)) as old, av.open(str(sound)) as tone, av.open(str(path), "w") as new:
+        pictures = new.add_stream_from_template(old.streams.video[0])
+        tones = new.add_stream_from_template(tone.streams.audio[0])
+        packets = [packet for packet in tone.demux(audio=0) if packet.size]
+        for packet in [*packets, *old.demux(video=0)]:
+            if packet.size:
+                packet.stream = tones if packet in packets else pictures
+                new.mux(packet)
+        packets[-1].pts = packets[-1].dts = packets[-1].pts + 16000 * 20
+    assert scan_packets(path).cut == ""
