@@ -15,7 +15,9 @@ import sys
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
+from logging.handlers import BufferingHandler
 from pathlib import Path
+from sys import path as import_path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -189,7 +191,7 @@ class _TimeLimit:
 
 
 def _start() -> subprocess.Popen[bytes]:
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, import_path))}
     process = subprocess.Popen(
         [sys.executable, "-c", _WORKER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
     )
@@ -233,7 +235,7 @@ def serve() -> None:
     """What the process does: answer requests on stdin until it is closed."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints must not mix with the answers
-    notes = _Notes()
+    notes = BufferingHandler(sys.maxsize)
     logging.getLogger("densevl").addHandler(notes)
     logging.getLogger("densevl").setLevel(logging.INFO)
     answers.write(b"ready\n")
@@ -251,7 +253,9 @@ def serve() -> None:
         except DensevlError as error:
             answer = {"error": type(error).__name__, "message": str(error)}
         _end_after(0)
-        answers.write(json.dumps(answer | {"shape": frames.shape, "log": notes.take()}).encode() + b"\n")
+        logged = [(record.name, record.levelno, record.getMessage()) for record in notes.buffer]
+        notes.flush()
+        answers.write(json.dumps(answer | {"shape": frames.shape, "log": logged}).encode() + b"\n")
         answers.write(frames.reshape(-1))
         answers.flush()
 
@@ -281,21 +285,6 @@ class _Bench:
             return {}, self._reader.read(request["indices"])
         scan = vars(self._reader.scan)
         return {"scan": scan | {"seconds": scan["seconds"].tolist()}}, frames
-
-
-class _Notes(logging.Handler):
-    """Log records, until they are taken."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._records: list[tuple[str, int, str]] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._records.append((record.name, record.levelno, record.getMessage()))
-
-    def take(self) -> list[tuple[str, int, str]]:
-        records, self._records = self._records, []
-        return records
 
 
 def _end_after(seconds: float) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pytest
 
-from densevl.core.errors import ShapeError
+from densevl.core.errors import ClipError, ShapeError
 from densevl.data.frame_reader import FrameReader
 from densevl.data.packet_scan import PacketScan
 
@@ -28,12 +28,15 @@ class CountingFrames(FrameReader):
         super().__init__("ten.mp4", scan)
         self.decoded: list[int] = []
         self.closed = False
+        self.damaged_from = 10
 
     def close(self) -> None:
         self.closed = True
 
     def decode(self, indices: Sequence[int]) -> Iterator[np.ndarray]:
         for index in indices:
+            if index >= self.damaged_from:
+                raise ClipError("damaged")
             self.decoded.append(index)
             yield np.full((2, 3, 3), index, dtype=np.uint8)
 
@@ -69,6 +72,13 @@ def test_every_third_frame_with_its_number() -> None:
         (6, 6),
         (9, 9),
     ]
+
+
+def test_frames_are_whole_up_to_damage() -> None:
+    assert CountingFrames().count_whole() == 10
+    reader = CountingFrames()
+    reader.damaged_from = 4
+    assert reader.count_whole() == 4
 
 
 def test_it_is_closed_after_a_with_block() -> None:
