@@ -14,7 +14,7 @@ _HOMES = {
     "read_clip_list": "video.lists",
     "sample_frames": "video.sampling",
 }
-_ROOMS = ("boxes", "clips", "colours", "lists", "mixing", "sampling", "transforms")
+_ROOMS = ("boxes", "clips", "colours", "lists", "mixing", "models", "sampling", "transforms")
 
 __all__ = ["ClipList", "ClipReader", "read_clip_list", "sample_frames"]
 

@@ -28,15 +28,8 @@ CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 
 _TEXT_BATCH = 256  # prompts in one pass of the text tower
 _OPENAI_EXTRAS = ("input_resolution", "context_length", "vocab_size")  # numbers that OpenAI's archives keep beside
-_BLOCK_OPTIONS = (
-    "block_type",
-    "qk_norm",
-    "scaled_cosine_attn",
-    "scale_heads",
-    "scale_attn_inner",
-    "scale_attn",
-    "scale_fc",
-)
+_SCALES = tuple(f"scale_{part}" for part in ("heads", "attn_inner", "attn", "fc"))
+_BLOCK_OPTIONS = ("block_type", "qk_norm", "scaled_cosine_attn", *_SCALES)
 
 
 class CLIPBackbone(nn.Module):
@@ -286,8 +279,7 @@ def _make_model(model_cfg: Mapping[str, Any]) -> CLIP:
     except TypeError as error:
         raise ConfigError(f"open_clip does not take this model config: {error}") from error
     model.to_empty(device="cpu")
-    length = model.context_length  # a buffer, and no part of the state dict
-    model.attn_mask = torch.full((length, length), -math.inf).triu(1)
+    model.attn_mask = causal_mask(torch.empty(1, model.context_length, 1))  # a buffer, and no part of the state dict
     return model
 
 

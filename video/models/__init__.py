@@ -2,5 +2,6 @@
 
 from video.models.prompts import PromptSizes
 from video.models.vifi_clip import ViFiCLIP
+from video.models.vifi_weights import load_vifi_clip
 
-__all__ = ["PromptSizes", "ViFiCLIP"]
+__all__ = ["PromptSizes", "ViFiCLIP", "load_vifi_clip"]

@@ -44,7 +44,7 @@ class ViFiCLIP(nn.Module):
 
     Args:
         clip_model: both towers; its tensors are trained in place.
-        class_names: K names, as they stand in the template.
+        class_names: K names, as they stand in the template; none: they come with every call of `text_bank`.
         prompts: learned tokens (the "bridge and prompt" stage); None: a fine-tuned CLIP without.
         template: with one `{}`; `{}` alone is the published zero-shot test of plain CLIP. With learned tokens, its
             first words are replaced, and "_" in names is read as a blank.
@@ -55,7 +55,7 @@ class ViFiCLIP(nn.Module):
         normalization: of pixels in [0, 1]: `imagenet` (published) or `clip`; None: the video comes normalised.
 
     Raises:
-        UsageError: no classes, a template without its one `{}`, more learned tokens than the context, or `prompts`
+        UsageError: a template without its one `{}`, more learned tokens than the context, or `prompts`
             are to be trained where there are none.
         UnknownNameError: no such part or normalisation.
 
@@ -65,7 +65,7 @@ class ViFiCLIP(nn.Module):
     def __init__(
         self,
         clip_model: CLIPBackbone,
-        class_names: Sequence[str],
+        class_names: Sequence[str] = (),
         *,
         prompts: PromptSizes | None = None,
         template: str = TEMPLATE,
@@ -88,7 +88,7 @@ class ViFiCLIP(nn.Module):
     def from_state_dict(
         cls,
         state_dict: Mapping[str, Tensor],
-        class_names: Sequence[str],
+        class_names: Sequence[str] = (),
         *,
         token_table: Tensor | None = None,
         num_heads: tuple[int, int] | None = None,
@@ -100,7 +100,7 @@ class ViFiCLIP(nn.Module):
         Args:
             state_dict: names as published, `module.` before them or not. The embedded class names of the training
                 set, where it holds them, are dropped.
-            class_names: K names, any list: the published models are tested on others than they were trained on.
+            class_names: any list, or none: the published models are tested on others than they were trained on.
             token_table: [vocabulary, Dt], `token_embedding.weight` of the CLIP that was fine-tuned, which the
                 published files do not hold; None: it stands in `state_dict`.
             num_heads: of the image and of the text tower; None: one per 64 channels.
@@ -153,6 +153,8 @@ class ViFiCLIP(nn.Module):
     def to_state_dict(self) -> dict[str, Tensor]:
         """The tensors of a published checkpoint, on the CPU: parameters and the embedded class names."""
         tensors = {name: tensor.detach().cpu().clone() for name, tensor in self.published_parameters().items()}
+        if not self.class_names:
+            return tensors
         context = self.clip_model.clip_model.context_length
         whole = F.pad(self.token_ids, (0, context - self.token_ids.shape[1]))  # [K, context]
         words = self.clip_model.clip_model.token_embedding(whole).detach().cpu()  # [K, context, Dt]
@@ -186,7 +188,7 @@ class ViFiCLIP(nn.Module):
         Raises:
             ShapeError: not such a tensor.
         """
-        if video.ndim != 5:
+        if video.ndim != 5 or not video.shape[1]:
             raise ShapeError(f"expected clips [B, T, 3, H, W] in [0, 1], got {video.dtype} {tuple(video.shape)}")
         tokens = self._append_prompts(self.clip_model.embed(rearrange(video, "b t c h w -> (b t) c h w")))
         patches = tokens.shape[1] - self.vision_prompts.length  # with the class token
@@ -202,8 +204,14 @@ class ViFiCLIP(nn.Module):
         return self.frame_features(video).mean(dim=1)
 
     def text_features(self, class_names: Sequence[str] | None = None) -> Tensor:
-        """Class names, ours or others -> [K, E], not normalised."""
+        """Class names, ours or others -> [K, E], not normalised.
+
+        Raises:
+            UsageError: there are none.
+        """
         ids = self.token_ids if class_names is None else self._tokenize(class_names).to(self.token_ids.device)
+        if not len(ids):
+            raise UsageError("no class names: give them here, or when the model is made")
         words = self.clip_model.clip_model.token_embedding(ids)  # [K, L, Dt]
         tokens = self.clip_model.place_words(self.text_prompts.replace(words, 0, start=1, rounded=False))
         attn_mask = causal_mask(tokens)
@@ -233,10 +241,10 @@ class ViFiCLIP(nn.Module):
 
     def _tokenize(self, class_names: Sequence[str]) -> Tensor:
         """Token ids [K, L], cut behind the last end token: the text tower is causal."""
-        if not class_names or self.template.count("{}") != 1:
-            raise UsageError(
-                f"expected class names and a template with one {{}}, got {len(class_names)} names and '{self.template}'"
-            )
+        if self.template.count("{}") != 1:
+            raise UsageError(f"a template has one {{}} where the name goes, got '{self.template}'")
+        if not class_names:
+            return torch.empty(0, 0, dtype=torch.long)
         learned = self.text_prompts.length
         names = [name.replace("_", " ") if learned else name for name in class_names]
         ids = self.clip_model.tokenize([self.template.replace("{}", name) for name in names])  # [K, context]
@@ -248,7 +256,7 @@ class ViFiCLIP(nn.Module):
     @torch.no_grad()
     def _start_as_words(self) -> None:
         """The first learned tokens of the text begin as the words whose places they take."""
-        words = self.token_ids[0, 1 : 1 + self.text_prompts.length]
+        words = self.clip_model.tokenize([self.template])[0, 1 : 1 + self.text_prompts.length]
         for tokens in self.text_prompts.sets[:1]:
             tokens.copy_(self.clip_model.clip_model.token_embedding(words))
 
@@ -271,7 +279,7 @@ class ViFiCLIP(nn.Module):
 
     def _check_words(self, words: Mapping[str, Tensor]) -> None:
         """The start token's row stands in the dropped class names too: it tells one CLIP's token table from others."""
-        start = self.clip_model.clip_model.token_embedding.weight[self.token_ids[0, 0]]  # [Dt]
+        start = self.clip_model.clip_model.token_embedding.weight[self.clip_model.tokenize([""])[0, 0]]  # [Dt]
         for name in words.keys() & {WORDS, PREFIX}:
             stored = words[name][0, 0].to(start)
             if stored.shape != start.shape or not torch.allclose(stored, start, atol=_SAME_ROW):
