@@ -5,18 +5,21 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
+from queue import LifoQueue
 
 from densevl.core.errors import ClipError
 from densevl.core.files import sha256_file
 from densevl.data.check import CheckRequest, DataReport, Decode, Problem, SplitCount
-from densevl.data.frames import open_frames
+from densevl.data.decoder_process import DecoderProcess
 from video.clip_files import ClipIndex, Moment, find_clips, is_kinetics_name, parse_stem
 from video.list_forms import ClipListError, ListFile, ListRow, read_rows
 
 _SHORT_SHARE = 0.9  # of the listed seconds; keyframes and rates cost a clip a few frames
+_FAILING = frozenset({"unreadable", "cut"})
+_BLOCK = 100  # frames that are decoded under one time limit
 _FEWEST_FRAMES = 8  # the smallest sample of the recipes
 _LIST_NAMES = ("train", "validate", "validation", "val", "test")
 _LIST_SUFFIXES = (".csv", ".txt", ".json")
@@ -37,10 +40,11 @@ class _Wanted:
 def check_kinetics(folder: Path, request: CheckRequest) -> DataReport:
     """Compare the clips below a folder with its lists.
 
-    Problems: `missing`, `unreadable`, `short` (below nine tenths of the listed seconds, or fewer than 8 frames),
-    `duplicate` (one clip in two places or on two rows, or two files of the same bytes), `unlabelled` (a file in no
-    list, or without lists in no class folder; a row without a label). A clip is usable if it is there and what was
-    decoded of it is whole.
+    Problems: `missing`, `unreadable`, `cut` (holds fewer frames than it promises), `short` (below nine tenths of the
+    listed seconds, or fewer than 8 frames), `duplicate` (one clip in two places or on two rows, or two files of the
+    same bytes), `unlabelled` (a file in no list, or without lists in no class folder; a row without a label). A clip is
+    usable if it is there and what was looked at of it is whole. That is stricter than `video.ClipReader`, which reads a
+    cut clip up to the cut.
 
     Args:
         folder: searched with its sub-folders.
@@ -58,7 +62,7 @@ def check_kinetics(folder: Path, request: CheckRequest) -> DataReport:
     ]
     seconds = _listed_seconds(wanted, paths)
     faults = _open_all(paths, seconds, request)
-    unreadable = {path for path, (kind, _) in faults.items() if kind == "unreadable"}
+    damaged = {path for path, (kind, _) in faults.items() if kind in _FAILING}
     split_of = {path: entry.split for entry in wanted for path in entry.files}
     strays = _strays(paths, wanted, index)
     second = {problem.path for problem in strays if problem.kind == "duplicate"}
@@ -68,14 +72,12 @@ def check_kinetics(folder: Path, request: CheckRequest) -> DataReport:
         *_listed_twice(wanted),
         *_without_label(lists, wanted),
         *strays,
-        *(fix for fix in _same_bytes(set(paths) - unreadable, split_of) if fix.path not in second),
+        *(fix for fix in _same_bytes(set(paths) - damaged, split_of) if fix.path not in second),
     ]
     if not paths and not wanted:
         raise ClipListError(f"{folder}: no clips and no lists in it; check the path, or name a list with --list")
-    splits = _count_splits(wanted, unreadable)
-    return DataReport(
-        "kinetics", str(folder), len(paths), splits, tuple(problems), frozenset({"unreadable"}), _notes(lists)
-    )
+    splits = _count_splits(wanted, damaged)
+    return DataReport("kinetics", str(folder), len(paths), splits, tuple(problems), _FAILING, _notes(lists))
 
 
 def _lists_in(folder: Path) -> list[Path]:
@@ -109,26 +111,47 @@ def _listed_seconds(wanted: Sequence[_Wanted], paths: Iterable[Path]) -> dict[Pa
 
 
 def _open_all(paths: Sequence[Path], seconds: Mapping[Path, int], request: CheckRequest) -> dict[Path, tuple[str, str]]:
-    """Kind and detail of what is wrong with the files that are not whole, by threads: decoding frees the lock."""
+    """Kind and detail of what is wrong with the files that are not whole; each thread waits for a process."""
+    decoders = [DecoderProcess(timeout_sec=request.timeout_sec, backend="pyav") for _ in range(request.workers)]
+    idle: LifoQueue[DecoderProcess] = LifoQueue()  # few files start few processes
+    for decoder in decoders:
+        idle.put(decoder)
+
+    def look(path: Path) -> tuple[str, str] | None:
+        decoder = idle.get()
+        try:
+            return _fault_of(path, seconds.get(path), request.decode, decoder)
+        finally:
+            idle.put(decoder)
+
     pool = ThreadPoolExecutor(request.workers)
+    futures = [pool.submit(look, path) for path in paths]
     try:
-        faults = pool.map(lambda path: _fault_of(path, seconds.get(path), request.decode), paths)
-        return {path: fault for path, fault in zip(paths, request.track(faults, len(paths)), strict=True) if fault}
+        faults = request.track((future.result() for future in futures), len(paths))
+        return {path: fault for path, fault in zip(paths, faults, strict=True) if fault}
     finally:
-        pool.shutdown(cancel_futures=True)  # an interrupt does not wait for clips that nobody will look at
+        pool.shutdown(wait=False, cancel_futures=True)  # an interrupt does not wait for what nobody will look at
+        while running := [future for future in futures if not future.done()]:
+            for decoder in decoders:
+                decoder.close()
+            wait(running, 0.1)
+        for decoder in decoders:
+            decoder.close()
 
 
-def _fault_of(path: Path, seconds: int | None, decode: Decode) -> tuple[str, str] | None:
+def _fault_of(path: Path, seconds: int | None, decode: Decode, decoder: DecoderProcess) -> tuple[str, str] | None:
     if decode == "none":
         if not os.access(path, os.R_OK):
             return "unreadable", "it may not be read, or is a link to nothing"
         return None if path.stat().st_size else ("unreadable", "the file is empty (0 bytes)")
     try:
-        with open_frames(path, "pyav") as reader:
-            if reader.scan.damage:
-                return "unreadable", f"cut off after {len(reader)} frames ({reader.scan.damage})"
-            for _ in reader.every(1) if decode == "all" else [reader.read([0])]:
-                pass
+        with decoder.open(path) as reader:
+            reader.read([0])
+            if reader.scan.cut:
+                return "cut", reader.scan.cut
+            last = len(reader) - 1
+            for index in [*range(_BLOCK, last, _BLOCK), last] if decode == "all" else []:
+                reader.read([index])  # one pass: PyAV decodes all before it too, and stops at damage
             return _shortness(len(reader), len(reader) / reader.fps, seconds)
     except ClipError as error:
         return "unreadable", str(error).removeprefix(f"{path}: ")
@@ -155,7 +178,7 @@ def _told(row: ListRow) -> str:
 
 
 def _fault(path: Path, split: str, kind: str, detail: str) -> Problem:
-    action = "fetch it anew, or take it off the list" if kind == "unreadable" else "fetch it anew, or accept it"
+    action = "fetch it anew, or take it off the list" if kind in _FAILING else "fetch it anew, or accept it"
     return Problem(str(path), split, kind, detail, action)
 
 
@@ -180,12 +203,16 @@ def _without_label(lists: Iterable[ListFile], wanted: Iterable[_Wanted]) -> list
             entry.name, entry.split, "unlabelled", f"no label on {entry.listed.where(entry.row)}", "write its label"
         )
         for entry in wanted
-        if not entry.row.label and entry.listed.source in labelled
+        if not _is_labelled(entry.row) and entry.listed.source in labelled
     ]
 
 
 def _has_labels(listed: ListFile) -> bool:
-    return any(row.label for row in listed.rows)
+    return any(map(_is_labelled, listed.rows))
+
+
+def _is_labelled(row: ListRow) -> bool:
+    return row.label not in ("", "-1")  # some lists for testing say -1 for every clip
 
 
 def _notes(lists: Sequence[ListFile]) -> tuple[str, ...]:
@@ -230,11 +257,11 @@ def _same_bytes(paths: Iterable[Path], split_of: Mapping[Path, str]) -> list[Pro
     return problems
 
 
-def _count_splits(wanted: Iterable[_Wanted], unreadable: set[Path]) -> tuple[SplitCount, ...]:
+def _count_splits(wanted: Iterable[_Wanted], damaged: set[Path]) -> tuple[SplitCount, ...]:
     counts: dict[str, list[int]] = {}
     for entry in wanted:
         count = counts.setdefault(entry.split, [0, 0, 0])
         count[0] += 1
         count[1] += bool(entry.files)
-        count[2] += bool(set(entry.files) - unreadable)
+        count[2] += bool(set(entry.files) - damaged)
     return tuple(SplitCount(name, *count) for name, count in counts.items())

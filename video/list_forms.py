@@ -1,7 +1,8 @@
 """How a list of clips is written: five forms of file become one table of rows; nothing is judged here.
 
 form                       a row is read as
-text                       `path label`, cut at the last blank or comma: blanks in the path are kept
+text                       `path label`, cut behind the last clip suffix (`my clips/a.mp4 riding a bike`: both keep
+                           their blanks), in a line without one at the last blank or comma
 csv of two columns         path, label (quotes may hold commas; with or without the header `path,label`)
 csv of Kinetics            label, youtube_id, time_start, time_end, split: any order, further columns are ignored
 JSON                       [{"path": .., "label": ..}], [[path, label]] or {path: label}
@@ -23,7 +24,10 @@ from densevl.core.errors import DataError
 from densevl.data.frames import CLIP_SUFFIXES
 from video.clip_files import Moment
 
-_LINE = re.compile(r"(.*[^,\s])\s*[,\s]\s*([^,\s]+)")
+_LINE = re.compile(rf"(.*(?:{'|'.join(map(re.escape, CLIP_SUFFIXES))}))(\s*,\s*|\s+)(.+)", re.IGNORECASE)
+_LINE_WITHOUT_SUFFIX = re.compile(r"(.*[^,\s])(\s*,\s*|\s+)([^,\s]+)")
+_NUMBERS = re.compile(r"\d+([,\s]+\d+)+")  # some lists name the number of frames before the label
+_QUOTE = 'take the surplus away, or put a field that holds a comma in "quotes"'
 _MOMENT_COLUMNS = ("youtube_id", "time_start", "time_end")
 _JSON_FORMS = '[{"path": "a.mp4", "label": 0}], [["a.mp4", 0]], {"a.mp4": 0} or the JSON of Kinetics'
 
@@ -100,15 +104,23 @@ def read_rows(file: Path) -> ListFile:
 
 
 def _read_lines(text: str, source: str) -> ListFile:
-    rows = [_read_line(number, line.strip()) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
-    return ListFile(source, "the last field of a line is the label, all before it the path", tuple(rows))
+    lines = ((number, line.strip()) for number, line in enumerate(text.split("\n"), 1))
+    rows = tuple(_read_line(number, line, source) for number, line in lines if line)
+    return ListFile(source, "a path ends behind a clip's suffix, or at the last blank; the rest is the label", rows)
 
 
-def _read_line(number: int, line: str) -> ListRow:
-    found = _LINE.fullmatch(line)
-    if found is None or found[2].lower().endswith(CLIP_SUFFIXES):
+def _read_line(number: int, line: str, source: str) -> ListRow:
+    cells = next(csv.reader([line], skipinitialspace=True)) if line.startswith('"') else ()
+    if len(cells) == 2:
+        return ListRow(number, cells[0].strip(), _unquoted(cells[1]))
+    found = _LINE.fullmatch(line) or _LINE_WITHOUT_SUFFIX.fullmatch(line)
+    if found is None or found[3].lower().endswith(CLIP_SUFFIXES):
         return ListRow(number, line)
-    return ListRow(number, found[1], found[2])
+    path, separator, label = found.groups()
+    if ("," in separator and "," in label) or _NUMBERS.fullmatch(label):
+        expected = f"expected a path and one label, got the path '{path}' and '{label}'"
+        raise ClipListError(f"{source} line {number}: {expected}; {_QUOTE}")
+    return ListRow(number, path, _unquoted(label))
 
 
 def _read_table(text: str, source: str) -> ListFile | None:
@@ -123,10 +135,9 @@ def _read_table(text: str, source: str) -> ListFile | None:
     if set(_MOMENT_COLUMNS) <= set(header):
         return _read_moments(table, header, source)
     if {"path", "label"} <= set(header):
-        columns = header.index("path"), header.index("label")
-        return _two_columns(table[1:], columns, source, "the columns path and label")
+        return _two_columns(table[1:], header, source, "the columns path and label")
     if all(len(cells) == 2 and _is_pair(*cells) for _, cells in table):
-        return _two_columns(table, (0, 1), source, "the first column is the path, the second the label")
+        return _two_columns(table, ["path", "label"], source, "the first column is the path, the second the label")
     return None
 
 
@@ -142,9 +153,13 @@ def _csv_rows(text: str) -> Iterator[tuple[int, list[str]]]:
             yield reader.line_num, cells
 
 
-def _two_columns(table: list[tuple[int, list[str]]], columns: tuple[int, int], source: str, rule: str) -> ListFile:
+def _two_columns(table: list[tuple[int, list[str]]], header: list[str], source: str, rule: str) -> ListFile:
     rows = []
+    columns = header.index("path"), header.index("label")
     for line, cells in table:
+        if any(cells[len(header) :]):
+            what = f"expected {len(header)} cells ({', '.join(header)}), got {len(cells)}"
+            raise ClipListError(f"{source} line {line}: {what}; {_QUOTE}")
         path, label = (cells[column].strip() if column < len(cells) else "" for column in columns)
         rows.append(ListRow(line, path, label))
     return ListFile(source, rule, tuple(rows))
@@ -165,9 +180,13 @@ def _read_moments(table: list[tuple[int, list[str]]], header: list[str], source:
 
 def _moment(youtube_id: str, times: tuple[Any, Any], where: str) -> Moment:
     try:
-        start, end = (int(float(value)) for value in times)
+        seconds = [float(value) for value in times]
+        start, end = map(int, seconds)
     except (TypeError, ValueError, OverflowError):
-        start, end = 0, 0
+        seconds, start, end = [0, 0], 0, 0
+    if seconds != [start, end]:
+        what = f"expected whole seconds, as file names hold them, got start {times[0]}, end {times[1]}"
+        raise ClipListError(f"{where}: {what}; write the seconds that the clip was cut at")
     if not youtube_id or not 0 <= start < end:
         what = f"id '{youtube_id}', start '{times[0]}', end '{times[1]}'"
         raise ClipListError(f"{where}: expected an id and two ascending times in seconds, got {what}; mend the row")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from video.clip_files import ClipIndex, find_clips, fold_class, parse_stem
 from video.list_forms import ClipListError, ListFile, ListRow, read_rows
 
 logger = logging.getLogger(__name__)
+
+_NUMBER = re.compile(r"[+-]?\d+(\.\d*)?")
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,11 @@ class ClipList:
     def __len__(self) -> int:
         return len(self.paths)
 
+    @property
+    def num_classes(self) -> int:
+        """K: names, or where there are none the greatest label and 1."""
+        return len(self.class_names) or max(self.labels, default=-1) + 1
+
 
 def read_clip_list(
     source: str | Path, classes: str | Path | Sequence[str] | None = None, *, root: str | Path | None = None
@@ -47,8 +55,9 @@ def read_clip_list(
     """Read labelled clips.
 
     A file is read in any form of `video.list_forms`. In a folder, each sub-folder is a class. Labels are numbers from 0
-    on, or class names (`_` for blanks is fine); names without a class list are numbered in alphabetical order, as
-    Kinetics does: right for a list in which every class occurs.
+    on, or class names (`_` for blanks is fine). Without a class list, numbers stay as they are, with a warning where
+    they seem to count from 1, and names are numbered in alphabetical order, as Kinetics does: right for a list in
+    which every class occurs.
 
     Args:
         source: the list file, or the folder of class folders.
@@ -102,13 +111,10 @@ def number_labels(
         N labels, and K class names (empty where labels are numbers and there are no names).
 
     Raises:
-        ClipListError: a row without a label, a label beyond the class list, labels that start at 1, or a class that is
-            not in the list.
+        ClipListError: a row without a label, a number that is no label or beyond the class list, numbers among names,
+            or a class that is not in the list.
     """
-    bare = [row for row in listed.rows if not row.label or row.label == "-1"]
-    if bare:
-        what = f"no label; read as {bare[0].shown} ({listed.rule})"
-        raise ClipListError(f"{listed.where(bare[0])}: {what}; write a label for it{_and_more(bare)}")
+    _refuse_what_is_no_label(listed, class_names or ())
     if all(row.label.isdecimal() for row in listed.rows):
         return _check_numbers(listed, class_names), tuple(class_names or ())
     numbered = [row for row in listed.rows if row.label.isdecimal() and row.label not in (class_names or ())]
@@ -121,17 +127,36 @@ def number_labels(
     return _look_up(listed, names), names
 
 
+def _refuse_what_is_no_label(listed: ListFile, class_names: Sequence[str]) -> None:
+    """No label at all, and numbers that are no place in a list: below 0, or not whole."""
+    kinds = {
+        "no label": [row for row in listed.rows if not row.label],
+        "labels are whole numbers from 0 on, or class names": [
+            row
+            for row in listed.rows
+            if _NUMBER.fullmatch(row.label) and not row.label.isdecimal() and row.label not in class_names
+        ],
+    }
+    for what, rows in kinds.items():
+        if rows:
+            cure = f"read as {rows[0].shown} ({listed.rule}); write a label for it{_and_more(rows)}"
+            raise ClipListError(f"{listed.where(rows[0])}: {what}; {cure}")
+
+
 def _check_numbers(listed: ListFile, class_names: Sequence[str] | None) -> tuple[int, ...]:
     labels = tuple(int(row.label) for row in listed.rows)
     lowest, highest = min(labels), max(labels)
-    total = len(class_names) if class_names else highest
-    if lowest == 1 and highest == total:
+    span = f"labels run from {lowest} to {highest}, and 0 never occurs"
+    if not class_names:
+        if lowest == 1:
+            cure = f"subtract 1 from each if they count from 1; read as they are: {highest + 1} classes (0..{highest})"
+            logger.warning("%s: %s; %s", listed.source, span, cure)
+        return labels
+    total = len(class_names)
+    if lowest > 0 and highest == total:
         cure = "labels count from 0 here, so subtract 1 from each"
-        hint = "" if class_names else ", or give the class list if class 0 is left out on purpose"
-        row = listed.rows[labels.index(highest)]
-        span = f"labels start at 1 (1..{highest}, and 0 never occurs)"
-        raise ClipListError(f"{listed.where(row)}: {span}; {cure}{hint}")
-    beyond = [row for row, label in zip(listed.rows, labels, strict=True) if class_names and label >= total]
+        raise ClipListError(f"{listed.where(listed.rows[labels.index(highest)])}: {span}; {cure}")
+    beyond = [row for row, label in zip(listed.rows, labels, strict=True) if label >= total]
     if beyond:
         what = f"label {beyond[0].label} is beyond the class list, which has {total} classes (0..{total - 1})"
         cure = f"read as {beyond[0].shown}; take the class list that belongs to this list"

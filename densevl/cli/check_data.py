@@ -43,7 +43,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"exit code 3 where a smaller share of the listed files can be used ({_MIN_COVERAGE})",
     )
     parser.add_argument("--fix-list", type=Path, metavar="FILE", help="write every problem with what to do, as csv")
-    parser.add_argument("--workers", type=int, metavar="N", help="threads (one a core)")
+    parser.add_argument("--workers", type=int, metavar="N", help="files at a time (one a core)")
+    parser.add_argument(
+        "--timeout",
+        type=float,
+        metavar="SEC",
+        help="kill a decoder that takes longer to open a file, or over 100 frames of it (60)",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -54,12 +60,13 @@ def run(args: argparse.Namespace) -> int:
         0 when all is well, 3 when too little can be used, 6 when enough can be used but some files cannot be read.
 
     Raises:
-        UsageError: unknown kind, `--min-coverage` outside 0..1 or without a list, `--workers` below 1.
+        UsageError: unknown kind, `--min-coverage` outside 0..1 or without a list, `--workers` below 1, `--timeout` not
+            above 0.
         DataError: no such folder or list; a faulty list.
     """
     import os
 
-    from densevl.data.check import CheckRequest, find_kind, write_fix_list
+    from densevl.data.check import DECODE_SEC, CheckRequest, find_kind, write_fix_list
 
     least = _MIN_COVERAGE if args.min_coverage is None else args.min_coverage
     if not 0 <= least <= 1:
@@ -67,8 +74,9 @@ def run(args: argparse.Namespace) -> int:
     workers = (os.cpu_count() or 1) if args.workers is None else args.workers
     if workers < 1:
         raise UsageError(f"--workers expects 1 or more, got {args.workers}")
+    timeout_sec = DECODE_SEC if args.timeout is None else args.timeout
     check = find_kind(args.kind)
-    report = check(args.folder, CheckRequest(tuple(args.list), args.decode, workers, _track))
+    report = check(args.folder, CheckRequest(tuple(args.list), args.decode, workers, timeout_sec, _track))
     if report.coverage is None and args.min_coverage is not None:
         raise UsageError(f"--min-coverage needs a list to compare with, and {args.folder} holds none: add --list FILE")
     if args.fix_list is not None:

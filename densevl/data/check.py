@@ -16,6 +16,7 @@ from typing import Any, Literal, TypeVar
 
 from densevl.core.errors import UnknownNameError, UsageError
 from densevl.core.files import write_atomic
+from densevl.data.decoder_process import DECODE_SEC
 
 Decode = Literal["none", "first", "all"]
 _T = TypeVar("_T")
@@ -32,13 +33,15 @@ class CheckRequest:
     Attributes:
         lists: files that say what should be there; empty: those that lie in the folder.
         decode: `none` looks at names and sizes, `first` opens every file, `all` decodes all of it.
-        workers: threads.
+        workers: files at a time, each in a decoding process of its own.
+        timeout_sec: the longest that a decoder may take over one step of a file before it is killed.
         track: shows progress.
     """
 
     lists: tuple[Path, ...] = ()
     decode: Decode = "first"
     workers: int = 1
+    timeout_sec: float = DECODE_SEC
     track: Track = lambda items, total: items
 
 

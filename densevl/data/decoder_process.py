@@ -27,6 +27,7 @@ from densevl.data.frame_reader import FrameReader
 from densevl.data.frames import Backend, open_frames
 from densevl.data.packet_scan import PacketScan, clip_error
 
+DECODE_SEC = 60.0  # what a clip may take unless told otherwise; one of ten seconds takes less than one
 START_SEC = 120.0  # for Python and its imports; a cold network disk is slow
 
 _ERRORS = {error.__name__: error for error in (ClipError, ShapeError)}
@@ -72,7 +73,7 @@ class DecoderProcess:
         return self.__dict__ | {"_process": None}
 
     def close(self) -> None:
-        """End the process; the next clip starts another."""
+        """End the process; the next clip starts another. Another thread that waits for an answer gets a ClipError."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -143,8 +144,26 @@ class DecoderProcess:
         if self._process is not None and (self._owner != os.getpid() or self._process.poll() is not None):
             self.close()
         if self._process is None:
-            self._process, self._owner = _start(), os.getpid()
+            self._process, self._owner = _spawn(), os.getpid()  # before it is ready, so that close() can end it
+            self._await_start(self._process)
         return self._process
+
+    def _await_start(self, process: subprocess.Popen[bytes]) -> None:
+        limit = _TimeLimit(process, START_SEC)
+        try:
+            is_ready = process.stdout.readline() == b"ready\n"
+        except BaseException:
+            self.close()
+            raise
+        finally:
+            limit.stop()
+        if not is_ready or limit.over:
+            process.kill()
+            code = process.wait()
+            self.close()
+            what = f"not ready after {START_SEC:g} s" if limit.over else f"exit code {code}"
+            cure = "see what it printed above, or decode without a time limit"
+            raise UsageError(f"the process that decodes clips does not start ({what}): {cure}")
 
 
 class _RemoteFrames(FrameReader):
@@ -190,28 +209,10 @@ class _TimeLimit:
                 self._process.kill()
 
 
-def _start() -> subprocess.Popen[bytes]:
+def _spawn() -> subprocess.Popen[bytes]:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, import_path))}
-    process = subprocess.Popen(
-        [sys.executable, "-c", _WORKER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
-    )
-    limit = _TimeLimit(process, START_SEC)
-    try:
-        is_ready = process.stdout.readline() == b"ready\n"
-    except BaseException:
-        process.kill()
-        raise
-    finally:
-        limit.stop()
-    if is_ready and not limit.over:
-        return process
-    process.kill()
-    process.communicate()
-    what = f"not ready after {START_SEC:g} s" if limit.over else f"exit code {process.returncode}"
-    raise UsageError(
-        f"the process that decodes clips does not start ({what}): see what it printed above, or decode without a "
-        "time limit"
-    )
+    command = [sys.executable, "-c", _WORKER]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
 
 
 def _receive(answers: BinaryIO) -> tuple[dict[str, Any], np.ndarray]:

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import re
 import shutil
+import time
 from collections import defaultdict
 from pathlib import Path
 
 import pytest
 
 from densevl.core.errors import DataError, SourceError
+from densevl.data import decoder_process
 from densevl.data.check import CheckRequest, DataReport
 from tests.clips import make_clip, make_sound
+from tests.damaged_clips import remux
 from video.check import check_kinetics
 from video.list_forms import ClipListError
 
@@ -95,6 +99,59 @@ def test_damage_behind_the_first_frame_is_found_by_decoding_all(tmp_path: Path, 
         decode: check_kinetics(tmp_path / "clips", CheckRequest(decode=decode)).coverage for decode in ("first", "all")
     }
     assert found == {"first": 1, "all": 0}
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.avi", "a.mkv"])
+def test_a_clip_that_is_cut_off_is_a_problem_of_its_own_before_all_of_it_is_decoded(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "clips"
+    whole = make_clip(tmp_path / name, frames=100, **({"codec": "mpeg4"} if name == "a.avi" else {"crf": 5}))
+    folder.mkdir()
+    front = remux(whole, folder / name, options={"movflags": "faststart"} if name == "a.mp4" else {})
+    (folder / "val.txt").write_text(f"{name} 0\n")
+    assert check_kinetics(folder, CheckRequest(decode="all")).problems == ()
+    front.write_bytes(front.read_bytes()[: front.stat().st_size * 6 // 10])
+    for decode in ("first", "all"):
+        report = check_kinetics(folder, CheckRequest(decode=decode))
+        assert problems(report) == {"cut": [name]}
+        assert re.fullmatch(r"cut off: \d\d of (9\d|100) frames", report.problems[0].detail)
+        assert (report.coverage, report.failed) == (0, 1)
+
+
+def test_a_clip_that_hangs_its_decoder_is_unreadable_and_the_others_are_looked_at(
+    tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = (
+        "import ctypes, densevl.data.decoder_process as home; real = home.open_frames; "
+        "home.open_frames = lambda path, backend: "
+        "ctypes.PyDLL(None).sleep(1000) if path.endswith('hang.mp4') else real(path, backend); home.serve()"
+    )
+    monkeypatch.setattr(decoder_process, "_WORKER", worker)
+    place(clip, tmp_path, "a.mp4", "hang.mp4", "z.mp4")
+    (tmp_path / "val.txt").write_text("a.mp4 0\nhang.mp4 0\nz.mp4 0\n")
+    report = check_kinetics(tmp_path, CheckRequest(timeout_sec=2))
+    assert problems(report) == {"unreadable": ["hang.mp4"]}
+    assert report.problems[0].detail.startswith("not decoded within 2 s, its decoder was killed")
+
+
+def test_an_interrupt_ends_the_decoders_without_waiting_for_them(
+    tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decoder_process, "_WORKER", "print('ready', flush=True); import time; time.sleep(1000)")
+    place(clip, tmp_path, *(f"a/{number}.mp4" for number in range(9)))
+
+    def interrupt(items, total):
+        raise KeyboardInterrupt
+
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        check_kinetics(tmp_path, CheckRequest(workers=2, track=interrupt))
+    assert time.monotonic() - started < 30  # of 60 that a decoder has
+
+
+def test_a_label_of_minus_1_is_none(tmp_path: Path, clip: Path) -> None:
+    place(clip, tmp_path, "a.mp4", "b.mp4")
+    (tmp_path / "val.txt").write_text("a.mp4 0\nb.mp4 -1\n")
+    assert problems(check_kinetics(tmp_path, CheckRequest(decode="none"))) == {"unlabelled": ["b.mp4"]}
 
 
 @pytest.mark.parametrize("broken", ["cut", "page", "sound", "link"])

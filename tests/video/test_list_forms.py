@@ -47,6 +47,30 @@ def test_class_names_with_blanks_come_whole_out_of_a_csv(tmp_path: Path) -> None
     ]
 
 
+@pytest.mark.parametrize(
+    ("line", "path", "label"),
+    [
+        ("a.mp4 riding a bike", "a.mp4", "riding a bike"),
+        ("a.mp4\triding  a bike ", "a.mp4", "riding  a bike"),
+        ("a.mp4, riding a bike", "a.mp4", "riding a bike"),
+        ("my clips/b c.mp4 riding a bike", "my clips/b c.mp4", "riding a bike"),
+        ("old.mp4 files/riding a bike/b 2.MP4 12", "old.mp4 files/riding a bike/b 2.MP4", "12"),
+        ("a.mp4.part 3/b.webm 3", "a.mp4.part 3/b.webm", "3"),
+        ("a, b.mp4 3", "a, b.mp4", "3"),
+        ("a 1.mp4 2", "a 1.mp4", "2"),
+        ("frames/a 1 2", "frames/a 1", "2"),
+        ("c.webm Lifting up one end, then letting it drop", "c.webm", "Lifting up one end, then letting it drop"),
+        ('a.mp4 "riding a bike"', "a.mp4", "riding a bike"),
+        ('"a, b.mp4", "up, then down"', "a, b.mp4", "up, then down"),
+    ],
+)
+def test_a_path_ends_behind_the_last_clip_suffix_and_the_rest_is_the_label(
+    tmp_path: Path, line: str, path: str, label: str
+) -> None:
+    lines = f"{line}\nz.mp4 0\n"  # the second keeps the file from being a table
+    assert pairs_of(tmp_path / "a.txt", lines) == [(path, label), ("z.mp4", "0")]
+
+
 def test_a_line_that_ends_in_a_file_name_has_no_label(tmp_path: Path) -> None:
     assert pairs_of(tmp_path / "a.txt", "my clip.mp4\nb.mp4 1\nc\n") == [("my clip.mp4", ""), ("b.mp4", "1"), ("c", "")]
 
@@ -108,7 +132,24 @@ def test_a_list_for_testing_may_lack_labels(tmp_path: Path) -> None:
         ("a.json", '[["a.mp4", [1, 2]]]', "entry 1: expected"),
         ("a.json", '[{"label": 1}]', "entry 1: expected"),
         ("a.json", '{"abc": {"duration": 10}}', "entry 1: expected"),
+        (
+            "a.txt",
+            "b.mp4 1\na.mp4,0,extra\n",
+            "line 2: expected a path and one label, got the path 'a.mp4' and '0,extra'",
+        ),
+        ("a.csv", "b.mp4,1\na.mp4,0,extra\n", "line 2: expected a path and one label"),
+        ("a.csv", "b.mp4,1,2\n", "line 1: expected a path and one label"),
+        ("a.txt", "b.mp4 300 1\n", "line 1: expected a path and one label, got the path 'b.mp4' and '300 1'"),
+        ("a.csv", "path,label\nb.mp4,1\na.mp4,0,extra\n", "line 3: expected 2 cells (path, label), got 3"),
         ("a.csv", "label,youtube_id,time_start,time_end\na,b,1\n", "line 2: expected 4 cells"),
+        ("a.csv", "label,youtube_id,time_start,time_end\na,b,1,12.5\n", "line 2: expected whole seconds"),
+        ("a.csv", "label,youtube_id,time_start,time_end\na,b,0.5,12\n", "got start 0.5, end 12"),
+        ("a.json", '{"abc": {"annotations": {"segment": [1.5, 11.5]}}}', "entry 1: expected whole seconds"),
+        (
+            "a.csv",
+            "label,youtube_id,time_start,time_end\na,b,nan,1\n",
+            "line 2: expected an id and two ascending times",
+        ),
         ("a.csv", "label,youtube_id,time_start,time_end\na,b,11,1\n", "line 2: expected an id and two ascending times"),
         ("a.csv", "label,youtube_id,time_start,time_end\na,b,x,1\n", "line 2: expected an id and two ascending times"),
         ("a.csv", "label,youtube_id,time_start,time_end\na,,0,1\n", "line 2: expected an id and two ascending times"),

@@ -28,7 +28,7 @@ def test_numbers_are_labels_and_paths_start_at_the_list(tmp_path: Path) -> None:
     assert clips.labels == (2, 0)
     assert clips.class_names == tuple(CLASSES)
     assert clips.source == str(tmp_path / "a.txt")
-    assert "last field" in clips.rule
+    assert "the rest is the label" in clips.rule
     assert len(clips) == 2
 
 
@@ -78,12 +78,17 @@ def test_class_folders_are_a_list(tmp_path: Path) -> None:
     ("text", "told"),
     [
         ("a.mp4 0\n\nb.mp4 3\nc.mp4 4\n", ["line 3", "label 3 is beyond", "3 classes (0..2)", "b.mp4", "and 1 more"]),
-        ("a.mp4 1\nb.mp4 2\nc.mp4 3\n", ["line 3", "labels start at 1", "subtract 1"]),
-        ("a.mp4 0\nb c.mp4\n", ["line 2", "no label", "path 'b c.mp4'", "last field"]),
-        ("a.mp4 0\nb.mp4 -1\n", ["line 2", "no label"]),
+        ("a.mp4 1\nb.mp4 2\nc.mp4 3\n", ["line 3", "labels run from 1 to 3, and 0 never", "subtract 1"]),
+        ("a.mp4 2\nb.mp4 3\n", ["line 2", "labels run from 2 to 3", "subtract 1"]),
+        ("a.mp4 0\nb c.mp4\n", ["line 2", "no label", "path 'b c.mp4', no label", "behind a clip's suffix"]),
+        ("a.mp4 0\nb.mp4 -1\nc.mp4 -2\n", ["line 2", "whole numbers from 0 on", "label '-1'", "and 1 more"]),
+        ("a.mp4 -2\n", ["line 1", "whole numbers from 0 on", "label '-2'"]),
+        ("a.mp4 archery\nb.mp4 -3\n", ["line 2", "whole numbers from 0 on"]),
+        ("a.mp4 1.0\n", ["line 1", "whole numbers from 0 on", "label '1.0'"]),
         ("a.mp4 archery\nb.mp4 archer\n", ["line 2", "'archer' is none of the 3 classes", "path 'b.mp4'"]),
-        ("a.mp4 0\nb.mp4 1.5\n", ["line 2", "'1.5' is no number", "line 1 has the number 0"]),
-        ("a.mp4 riding a bike\n", ["line 1", "path 'a.mp4 riding a', label 'bike'"]),
+        ("a.mp4 0\nb.mp4 1.5\n", ["line 2", "whole numbers from 0 on", "label '1.5'"]),
+        ("a.mp4 0\nb.mp4 x1\n", ["line 2", "'x1' is no number", "line 1 has the number 0"]),
+        ("a.mp4 riding a mule\n", ["line 1", "path 'a.mp4', label 'riding a mule'"]),
     ],
 )
 def test_a_label_that_is_no_class_is_told_with_file_line_and_reading(
@@ -95,9 +100,27 @@ def test_a_label_that_is_no_class_is_told_with_file_line_and_reading(
     assert isinstance(caught.value, DataError)
 
 
-def test_labels_that_start_at_1_are_told_without_a_class_list_too(tmp_path: Path) -> None:
-    with pytest.raises(ClipListError, match="labels start at 1"):
-        read_clip_list(write(tmp_path / "a.txt", "a.mp4 1\nb.mp4 5\n"))
+def test_labels_without_a_class_list_stay_and_are_warned_of_where_they_seem_to_count_from_1(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    clips = read_clip_list(write(tmp_path / "a.txt", "a.mp4 1\nb.mp4 3\n"))
+    assert (clips.labels, clips.class_names, clips.num_classes) == ((1, 3), (), 4)
+    assert "run from 1 to 3" in caplog.text and "4 classes (0..3)" in caplog.text
+    caplog.clear()
+    assert read_clip_list(write(tmp_path / "a.txt", "a.mp4 0\nb.mp4 3\n")).num_classes == 4
+    assert read_clip_list(write(tmp_path / "a.txt", "a.mp4 2\n")).labels == (2,)
+    assert caplog.text == ""
+    assert read_clip_list(write(tmp_path / "a.txt", "a.mp4 1\n"), CLASSES).num_classes == 3
+
+
+def test_class_names_with_blanks_are_read_from_lines_without_commas(tmp_path: Path) -> None:
+    clips = read_clip_list(write(tmp_path / "a.txt", "a.mp4 riding a bike\nmy clips/b c.mp4 archery\n"), CLASSES)
+    assert clips.paths == (tmp_path / "a.mp4", tmp_path / "my clips/b c.mp4")
+    assert clips.labels == (2, 0)
+
+
+def test_a_class_that_looks_like_a_number_is_one_where_the_class_list_says_so(tmp_path: Path) -> None:
+    assert read_clip_list(write(tmp_path / "a.txt", "a.mp4 -2\nb.mp4 a\n"), ["a", "-2"]).labels == (1, 0)
 
 
 def test_a_list_may_leave_class_0_out_where_the_class_list_is_longer(tmp_path: Path) -> None:

@@ -75,6 +75,7 @@ def test_a_list_of_ones_own_takes_the_place_of_those_in_the_folder(clips: Path, 
         (["--kind", "kinetic"], "did you mean kinetics?"),
         (["--kind", "kinetics", "--min-coverage", "98"], "from 0 to 1"),
         (["--kind", "kinetics", "--workers", "0"], "1 or more"),
+        (["--kind", "kinetics", "--timeout", "0"], "seconds above 0, got 0.0"),
     ],
 )
 def test_wrong_flags_end_with_2(clips: Path, capsys, flags: list[str], told: str) -> None:
