@@ -1,4 +1,4 @@
-"""`densevl train CONFIG --data DIR --out DIR`: train a method on a folder of pictures; killed runs go on exactly."""
+"""`densevl train CONFIG --data DIR --out DIR`: train a method on a folder of data; killed runs go on exactly."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import ast
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from densevl.core.errors import EXIT_DONE, EXIT_INTERRUPTED, UsageError
 if TYPE_CHECKING:
     from densevl.engine.trainer import Trainer
 
-HELP = "train a method on a folder of pictures"
+HELP = "train a method on a folder of data"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "config", metavar="CONFIG", type=Path, help="a training config, such as train_clip_dinoiser_b16.py"
     )
     parser.add_argument(
-        "--data", type=Path, required=True, help="folder of pictures, with sub-folders; no labels needed"
+        "--data", type=Path, required=True, help="folder of the training data, with sub-folders: pictures, or clips"
     )
     parser.add_argument("--out", type=Path, help="folder of the run: checkpoints, train.jsonl, last.pt")
     parser.add_argument(
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
     parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "fp16", "bf16"))
     parser.add_argument(
-        "--dry-run", action="store_true", help="shapes, trained parameters, memory, one step; write nothing"
+        "--dry-run", action="store_true", help="shapes, trained parameters, memory, one step; write nothing into --out"
     )
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout at the end")
 
@@ -51,37 +51,49 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--out DIR is missing: say where the run should be (or --dry-run)")
     refuse_another_run(args)
     from densevl.core.config import override, read_config
+    from densevl.engine.ranks import join_ranks, rank_device
     from densevl.engine.runtime import pick_device, pick_precision
     from densevl.tasks.train import make_trainer
 
-    device = pick_device(args.device)
+    device = pick_device(rank_device(args.device))
     config = override(read_config(args.config), assignments).to_dict()
     dtype = pick_precision(args.precision, device)
-    trainer = make_trainer(config, data=args.data, out=args.out or Path(), device=device, dtype=dtype)
-    if args.dry_run:
-        return show(try_once(trainer), as_json=args.json)
-    return train(args, trainer, tensorboard=tensorboard, batches=len_of_epoch(config, trainer))
+    with join_ranks(device) as ranks:
+        out = args.out or Path()
+        trainer = make_trainer(config, data=args.data, out=out, device=device, dtype=dtype, ranks=ranks)
+        if args.dry_run:
+            found, code = try_once(trainer), EXIT_DONE
+        else:
+            found, code = train(args, trainer, tensorboard=tensorboard and ranks.leads)
+    return code if not ranks.leads else show(found, code, as_json=args.json)
 
 
-def train(args: argparse.Namespace, trainer: Trainer, *, tensorboard: bool, batches: int) -> int:
-    """Train under a progress bar, and write the release at the end; 130 when stopped before."""
+def train(args: argparse.Namespace, trainer: Trainer, *, tensorboard: bool) -> tuple[dict[str, Any], int]:
+    """Train under a progress bar; what came of it, and 130 where it was stopped before its end."""
     from tqdm import tqdm
 
-    from densevl.tasks.train import write_release
-
+    if tensorboard:
+        require_tensorboard()
     with (
-        tqdm(total=trainer.plan.iterations, unit="update", file=sys.stderr, dynamic_ncols=True) as bar,
-        closing(open_tensorboard(args.out)) if tensorboard else nullcontext() as board,
-    ):
-        result = trainer.run(resume=resume_place(args), progress=bar.update, report=reporter(board))
-    if result.stopped:
-        print(
-            f"densevl: stopped after update {result.iteration}; go on with the same command and --resume",
+        tqdm(
+            total=trainer.plan.iterations,
+            unit="update",
             file=sys.stderr,
-        )
-        return EXIT_INTERRUPTED
-    last = write_release(trainer, result.iteration // batches)
-    return show({"iteration": result.iteration, "losses": dict(result.losses), "last": str(last)}, as_json=args.json)
+            dynamic_ncols=True,
+            disable=not trainer.ranks.leads,
+        ) as bar,
+        closing(Board(args.out)) if tensorboard else nullcontext() as board,
+    ):
+        result = trainer.run(resume=resume_place(args), progress=bar.update, report=board or (lambda line: None))
+    found: dict[str, Any] = {"iteration": result.iteration, "losses": dict(result.losses)}
+    if result.best:
+        found["best"] = {**result.best, "weights": str(args.out / "best.pt")}
+    if not result.stopped:
+        return {**found, "last": str(args.out / "last.pt")}, EXIT_DONE
+    print(
+        f"densevl: stopped after update {result.iteration}; go on with the same command and --resume", file=sys.stderr
+    )
+    return found, EXIT_INTERRUPTED
 
 
 def parse_assignments(items: Sequence[str]) -> dict[str, Any]:
@@ -122,31 +134,37 @@ def resume_place(args: argparse.Namespace) -> Path | None:
     return None if args.resume is None else Path(args.resume or args.out)
 
 
-def open_tensorboard(out: Path) -> Any:
-    """A writer of TensorBoard's events in the folder of the run.
-
-    Raises:
-        UsageError: the package is not installed.
-    """
+def require_tensorboard() -> None:
+    """Refuse --log tb at once where the package is not installed."""
     try:
-        from torch.utils.tensorboard import SummaryWriter
+        import torch.utils.tensorboard  # noqa: F401
     except ImportError as error:
         raise UsageError("--log tb needs TensorBoard: pip install tensorboard") from error
-    return SummaryWriter(str(out))
 
 
-def reporter(board: Any) -> Callable[[Mapping[str, Any]], object]:
-    """What is done with a line of the log beside writing it."""
+class Board:
+    """Writes the lines of the log as TensorBoard's events; those behind a checkpoint gone on from are cut there too."""
 
-    def report(line: Mapping[str, Any]) -> None:
-        """Losses and rates to TensorBoard, where it is asked for."""
-        if board is not None:
-            for name, value in line["losses"].items():
-                board.add_scalar(f"loss/{name}", value, line["iteration"])
-            for place, rate in enumerate(line["rates"]):
-                board.add_scalar(f"rate/{place}", rate, line["iteration"])
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.writer: Any = None
 
-    return report
+    def __call__(self, line: Mapping[str, Any]) -> None:
+        """Losses, rates and figures of a validation."""
+        if self.writer is None:
+            from torch.utils.tensorboard import SummaryWriter
+
+            self.writer = SummaryWriter(str(self.folder), purge_step=line["iteration"])
+        for kind in ("losses", "validation"):
+            for name, value in line.get(kind, {}).items():
+                self.writer.add_scalar(f"{kind}/{name}", value, line["iteration"])
+        for place, rate in enumerate(line["rates"]):
+            self.writer.add_scalar(f"rates/{place}", rate, line["iteration"])
+
+    def close(self) -> None:
+        """Write what is left."""
+        if self.writer is not None:
+            self.writer.close()
 
 
 def try_once(trainer: Trainer) -> dict[str, Any]:
@@ -154,19 +172,14 @@ def try_once(trainer: Trainer) -> dict[str, Any]:
     from densevl.engine.runtime import peak_memory
 
     found = trainer.try_once()
-    return {**found, "peak_memory_mb": round(peak_memory(trainer.device) / 2**20)}
+    return {**found, "peak_memory_mb": round(peak_memory(trainer.updater.device) / 2**20)}
 
 
-def len_of_epoch(config: Mapping[str, Any], trainer: Trainer) -> int:
-    """Updates of an epoch."""
-    return -(-int(trainer.settings["pictures"].split()[0]) // int(config["data"]["batch_size"]))
-
-
-def show(found: Mapping[str, Any], *, as_json: bool) -> int:
-    """Print what was found or done."""
+def show(found: Mapping[str, Any], code: int, *, as_json: bool) -> int:
+    """Print what was found or done; the exit code."""
     if as_json:
         print(json.dumps(found))
-    else:
-        for key, value in found.items():
-            print(f"{key.replace('_', ' '):>20}  {value}")
-    return EXIT_DONE
+        return code
+    for key, value in found.items():
+        print(f"{key.replace('_', ' '):>20}  {value}")
+    return code

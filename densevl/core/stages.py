@@ -12,7 +12,7 @@ at its door and calls no sibling; the task conducts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -152,4 +152,19 @@ class TrainStep(Protocol):
 
     def release(self, epoch: int) -> Mapping[str, Any]:
         """The content of the published checkpoint file; its tensors stand under `model_state_dict`."""
+        ...
+
+
+@runtime_checkable
+class TrainingSet(Protocol):
+    """What a method is trained on; every draw is a function of (seed, epoch, place), so a run can go on anywhere."""
+
+    def __len__(self) -> int: ...
+
+    def identity(self) -> str:
+        """Tells this set from another: how many items, and a hash of their names."""
+        ...
+
+    def batches(self, order: Any, *, workers: int = 0) -> Iterator[Any]:
+        """The batches of a `data.loader.BatchOrder`, endless: a tensor [B, ...], or a mapping of such tensors."""
         ...

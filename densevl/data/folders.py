@@ -121,6 +121,28 @@ def open_source(
     return source
 
 
+def find_pictures(folder: Path) -> list[Path]:
+    """The pictures of a folder and its sub-folders, sorted; hidden files and clips are left out.
+
+    Raises:
+        SourceError: no such folder, or no pictures in it; says what was found.
+    """
+    if not folder.is_dir():
+        raise SourceError(f"the folder {shown(folder)} does not exist: give a folder of pictures")
+    others, pictures = Counter[str](), []
+    for file in _walk(folder, ()):
+        if file.suffix.lower() in PICTURE_SUFFIXES:
+            pictures.append(file)
+        else:
+            others[file.suffix.lower() or "no suffix"] += 1
+    if not pictures:
+        seen = ", ".join(f"{count} {suffix}" for suffix, count in others.most_common(8)) or "no files"
+        raise SourceError(
+            f"no pictures in the folder {shown(folder)}: found {seen}; looked for {' '.join(PICTURE_SUFFIXES)}"
+        )
+    return sorted(pictures, key=Path.as_posix)
+
+
 def _walk(folder: Path, above: tuple[str, ...]) -> Iterator[Path]:
     """Files below a folder without hidden ones; links to folders are followed unless they lead back up."""
     here = os.path.realpath(folder)

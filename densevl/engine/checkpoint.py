@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import os
 import pickle
 import random
@@ -13,9 +14,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import save as to_safetensors
 
 from densevl.core.errors import WeightsError
 from densevl.core.files import write_atomic
+
+logger = logging.getLogger(__name__)
 
 NEWEST, PREVIOUS = "checkpoint.pt", "checkpoint_previous.pt"
 
@@ -26,17 +30,40 @@ def save_checkpoint(folder: Path, content: Mapping[str, Any]) -> Path:
     Raises:
         OutputError: the folder cannot be written.
     """
-    stream = io.BytesIO()
-    torch.save(dict(content), stream)
+    data = _torch_bytes(content)
     path = folder / NEWEST
     if path.exists():
         os.replace(path, folder / PREVIOUS)
-    write_atomic(path, stream.getvalue())
+    write_atomic(path, data)
+    return path
+
+
+def save_release(folder: Path, name: str, content: Mapping[str, Any]) -> Path:
+    """Write what is handed on: `<name>.pt` in the published layout, and its tensors as `<name>.safetensors`.
+
+    Args:
+        folder: of the run.
+        name: `last` or `best`.
+        content: what the published file holds; its tensors stand under `model_state_dict` or `model`.
+
+    Returns:
+        The path of the first.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    path = folder / f"{name}.pt"
+    write_atomic(path, _torch_bytes(content))
+    state = content["model_state_dict"] if "model_state_dict" in content else content["model"]
+    tensors = {key: tensor.contiguous() for key, tensor in state.items()}
+    write_atomic(path.with_suffix(".safetensors"), to_safetensors(tensors))
     return path
 
 
 def load_checkpoint(place: Path) -> dict[str, Any]:
     """Read a checkpoint file, or the newest readable one of a run's folder.
+
+    A damaged newest one is taken out of the way, so that the next save does not put it in the place of the good one.
 
     Raises:
         WeightsError: there is none, or none can be read.
@@ -52,9 +79,23 @@ def load_checkpoint(place: Path) -> dict[str, Any]:
             faults.append(f"{path} cannot be read ({str(error).splitlines()[0] if str(error) else 'empty'})")
         else:
             if "settings" in content:
+                if path.name == PREVIOUS and place.is_dir():
+                    _set_aside(place / NEWEST)
                 return content
             faults.append(f"{path} is no checkpoint of a run (a release, perhaps)")
     raise WeightsError(f"no checkpoint to go on from: {'; '.join(faults)}. Give the folder of a run, or train anew")
+
+
+def _set_aside(path: Path) -> None:
+    with contextlib.suppress(OSError):  # it may not be there at all, and a folder may only be read
+        os.replace(path, path.with_name("checkpoint_damaged.pt"))
+        logger.warning("%s is damaged: going on from %s", path, PREVIOUS)
+
+
+def _torch_bytes(content: Mapping[str, Any]) -> bytes:
+    stream = io.BytesIO()
+    torch.save(dict(content), stream)
+    return stream.getvalue()
 
 
 def random_states() -> dict[str, Any]:

@@ -18,17 +18,9 @@ from typing import Any, BinaryIO
 
 from densevl.core.errors import OutputError
 from densevl.core.files import sha256_file, write_atomic
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    import msvcrt
-
-    fcntl = None  # type: ignore[assignment]
+from densevl.engine.lock import take_lock
 
 logger = logging.getLogger(__name__)
-
-_LOCK_BYTE = 1 << 20  # far behind the process id, which stays readable while the byte is locked (Windows)
 
 
 @dataclass(frozen=True)
@@ -80,7 +72,7 @@ class Journal:
         self._places: dict[str, tuple[int, int]] = {}  # name -> offset and length of its newest line
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._lock = _take_lock(path)
+            self._lock = take_lock(path)
         except OSError as error:
             raise _cannot_write(self.folder, error) from error
         try:
@@ -212,36 +204,3 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _take_lock(path: Path) -> BinaryIO:
-    """Lock a journal for this process; the system drops the lock when the process ends, however it ends.
-
-    Raises:
-        OutputError: another run holds it; names its process.
-    """
-    stream = path.with_name(f".{path.name}.lock").open("a+b", buffering=0)
-    try:
-        _lock_file(stream)
-    except (BlockingIOError, PermissionError) as error:
-        holder = _read_at(stream, 0, 32).decode("ascii", "replace")
-        stream.close()
-        raise OutputError(
-            f"another run (process {holder}) is writing {path.parent}: wait for it, stop it, or choose another --out"
-        ) from error
-    stream.truncate(0)
-    stream.write(str(os.getpid()).encode("ascii"))
-    return stream
-
-
-def _lock_file(stream: BinaryIO) -> None:
-    if fcntl is None:
-        stream.seek(_LOCK_BYTE)
-        msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
-        return
-    try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise
-    except OSError as error:  # some network file systems have no locks
-        logger.warning("no lock on %s (%s): start only one run into this folder", stream.name, error.strerror)

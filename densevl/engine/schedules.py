@@ -55,7 +55,7 @@ def warmup_cosine(
 
 @dataclass(frozen=True)
 class MultiStep:
-    """Factor of the learning rate: multiplied by gamma at each milestone.
+    """Factor of the learning rate: multiplied by gamma at each milestone, however long the run is.
 
     Attributes:
         milestones: numbers of the updates that are the first with a lower rate.
@@ -65,6 +65,27 @@ class MultiStep:
     milestones: Sequence[int] = ()
     gamma: float = 0.1
 
-    def __call__(self, step: int) -> float:
+    def __call__(self, step: int, total_steps: int) -> float:
         """The factor of update `step`, from 0."""
         return self.gamma ** sum(step >= milestone for milestone in self.milestones)
+
+
+@dataclass(frozen=True)
+class WarmupCosine:
+    """Factor of the learning rate: `warmup_cosine` over the whole run; its attributes are explained there."""
+
+    warmup_steps: int = 0
+    floor: float = 0.0
+    from_start: bool = False
+    lag: int = 0
+
+    def __call__(self, step: int, total_steps: int) -> float:
+        """The factor of update `step`, from 0."""
+        return warmup_cosine(
+            step,
+            total_steps=total_steps,
+            warmup_steps=self.warmup_steps,
+            floor=self.floor,
+            from_start=self.from_start,
+            lag=self.lag,
+        )

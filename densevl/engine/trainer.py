@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import json
 import logging
-import math
+import os
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import torch
-from torch import Tensor, nn
 
-from densevl.core.errors import TrainingError, UsageError
-from densevl.core.files import write_atomic
-from densevl.core.stages import TrainStep
-from densevl.engine.checkpoint import load_checkpoint, random_states, restore_random_states, save_checkpoint
-from densevl.engine.runtime import autocast
-from densevl.engine.schedules import MultiStep
+from densevl.core.errors import DataError, TrainingError, UsageError
+from densevl.core.files import require_writable, write_atomic
+from densevl.engine.checkpoint import (
+    NEWEST,
+    load_checkpoint,
+    random_states,
+    restore_random_states,
+    save_checkpoint,
+    save_release,
+)
+from densevl.engine.lock import take_lock
+from densevl.engine.updates import Batch, Updater
 
 logger = logging.getLogger(__name__)
 
@@ -31,75 +36,66 @@ LOG = "train.jsonl"
 
 
 @dataclass(frozen=True)
-class TrainPlan:
-    """How long and how.
+class TrainResult:
+    """How a run ended.
 
     Attributes:
-        iterations: updates of the weights.
-        schedule: number of an update -> factor on every group's learning rate.
-        accumulate: parts that a batch is cut into, one backward pass each, to save memory.
-        clip_norm: largest norm of all gradients together; None: not clipped.
-        save_every: updates from one checkpoint to the next.
-        weight_decay: of AdamW.
-        seed: of everything that is drawn.
+        iteration: updates done in all.
+        stopped: whether it was asked to stop before its end.
+        losses: the last ones.
+        best: the best validation: iteration, score; {} without validation.
     """
-
-    iterations: int
-    schedule: Callable[[int], float] = field(default_factory=MultiStep)
-    accumulate: int = 1
-    clip_norm: float | None = None
-    save_every: int = 500
-    weight_decay: float = 0.01
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        """Check the ranges."""
-        for name in ("iterations", "accumulate", "save_every"):
-            if getattr(self, name) < 1:
-                raise UsageError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if not 0 <= self.seed < 2**32:
-            raise UsageError(f"seed must be in [0, 2**32), got {self.seed}")
-
-
-@dataclass(frozen=True)
-class TrainResult:
-    """Where a run ended: updates done in all, whether it was stopped before the end, and the last losses."""
 
     iteration: int
     stopped: bool
     losses: Mapping[str, float]
+    best: Mapping[str, float]
+
+
+@dataclass
+class _Best:
+    """The best validation so far, and how many came after it."""
+
+    iteration: int = 0
+    score: float = float("-inf")
+    after: int = 0
+
+    def judge(self, iteration: int, score: float) -> bool:
+        """Note a score; whether it is the best."""
+        if score <= self.score:
+            self.after += 1
+            return False
+        self.iteration, self.score, self.after = iteration, score, 0
+        return True
 
 
 class Trainer:
-    """Trains what one step says.
+    """Runs an updater over batches, with checkpoints, a log, and an end.
 
     Args:
-        step: batch -> named losses, whose sum is made small; `parameter_groups()` says what is trained, at which rate.
+        updater: batch -> moved weights, by a plan.
         batches: number of the next update -> batches from there on, endless and the same every time.
-        plan: how long and how.
-        out: folder of `train.jsonl` and the checkpoints.
+        out: folder of `train.jsonl`, the checkpoints, and `last.pt` and `best.pt`.
         settings: what a resumed run must have in common with its checkpoint, by name.
-        dtype: precision of the forward pass.
+        per_epoch: updates of an epoch.
+        validate: figures of the model as it is; the first one decides which weights are the best, more is better.
     """
 
     def __init__(
         self,
-        step: TrainStep,
-        batches: Callable[[int], Iterator[Tensor]],
+        updater: Updater,
+        batches: Callable[[int], Iterator[Batch]],
         *,
-        plan: TrainPlan,
         out: Path,
         settings: Mapping[str, str],
-        dtype: torch.dtype = torch.float32,
+        per_epoch: int,
+        validate: Callable[[], Mapping[str, float]] | None = None,
     ) -> None:
-        self.step, self.trained, self.batches, self.plan = step, step.trained, batches, plan
-        self.out, self.settings, self.dtype = out, dict(settings), dtype
-        self.optimizer = torch.optim.AdamW(
-            [dict(group) for group in step.parameter_groups()], weight_decay=plan.weight_decay
-        )
-        self.rates = [group["lr"] for group in self.optimizer.param_groups]
-        self.device = next(self.trained.parameters()).device
-        self.scaler = torch.amp.GradScaler(self.device.type, enabled=dtype == torch.float16)
+        self.updater, self.plan, self.ranks = updater, updater.plan, updater.ranks
+        self.batches, self.out, self.settings, self.per_epoch = batches, out, dict(settings), per_epoch
+        self.validate, self.best = validate, _Best()
+        if self.plan.validate_every is not None and validate is None:
+            raise UsageError("plan.validate_every needs something to validate on: give the config a validation section")
 
     def run(
         self,
@@ -110,109 +106,127 @@ class Trainer:
     ) -> TrainResult:
         """Train to the end of the plan, or until SIGTERM or Ctrl-C; either way a checkpoint is written.
 
+        At the end stands `last.pt` in the published layout; where the plan validates, `best.pt` too.
+
         Args:
             resume: a checkpoint or the folder of a run to go on from.
             progress: called with the number of updates just done.
-            report: called with each line of the log: iteration, rates, losses by name, seconds.
+            report: called with each line of the log: iteration, rates, losses by name, seconds, validation.
 
         Raises:
             TrainingError: a loss is no number; the last good checkpoint stays.
             UsageError: the checkpoint is of a run with other settings, says which; or it is behind the end of the plan.
             WeightsError: there is no checkpoint to resume.
-            OutputError: the folder cannot be written.
+            OutputError: the folder cannot be written, or another run is writing it.
+            DataError: an item cannot be read; a checkpoint of the updates before it is written.
         """
-        start = 0 if resume is None else self._restore(load_checkpoint(resume))
-        if start > self.plan.iterations:
-            raise UsageError(f"the checkpoint has {start} updates already, more than the plan's {self.plan.iterations}")
-        self._cut_log(start)
-        progress(start)
-        losses: dict[str, float] = {}
-        iteration = start
-        with _stop_signals() as stop, (self.out / LOG).open("a", encoding="utf-8") as log:
-            for iteration, batch in zip(range(start, self.plan.iterations), self.batches(start), strict=False):
-                line = self._update(iteration, batch)
-                losses = line["losses"]
-                log.write(json.dumps(line) + "\n")
-                log.flush()
-                report(line)
-                progress(1)
-                done = iteration + 1
-                if done % self.plan.save_every == 0 or done == self.plan.iterations or stop.is_set():
-                    self._save(done)
-                if stop.is_set():
-                    return TrainResult(done, done < self.plan.iterations, losses)
-        return TrainResult(self.plan.iterations, stopped=False, losses=losses)
+        with self._own_folder():
+            start = 0 if resume is None else self._restore(load_checkpoint(resume))
+            if start > self.plan.iterations:
+                raise UsageError(
+                    f"the checkpoint has {start} updates already, more than the plan's {self.plan.iterations}"
+                )
+            if self.ranks.leads:
+                self._cut_log(start)
+            progress(start)
+            with _stop_signals() as stop:
+                result = self._loop(start, stop, progress=progress, report=report)
+            if not result.stopped:
+                self._release("last", result.iteration)
+            return result
 
     def try_once(self) -> dict[str, Any]:
-        """--dry-run: one forward and backward pass; no weight is changed and nothing is written."""
+        """--dry-run: one forward and backward pass; no weight is changed and no file of the run is written."""
         batch = next(iter(self.batches(0)))
         started = time.perf_counter()
-        losses = self._backward(batch.to(self.device))
-        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        losses = self.updater.backward(batch)
+        parameters = self.updater.parameters
         without = sum(p.grad is None for p in parameters)
-        self.optimizer.zero_grad(set_to_none=True)
+        self.updater.clear()
+        shapes = {"pixels": batch} if isinstance(batch, torch.Tensor) else batch
         return {
-            "batch": list(batch.shape),
+            "batch": {name: list(tensor.shape) for name, tensor in shapes.items()},
             "iterations": self.plan.iterations,
             "trained_tensors": len(parameters),
             "trained_parameters": sum(p.numel() for p in parameters),
             "without_gradient": without,
             "losses": losses,
             "seconds": round(time.perf_counter() - started, 3),
-            "device": str(self.device),
+            "device": str(self.updater.device),
         }
 
-    def _update(self, iteration: int, batch: Tensor) -> dict[str, Any]:
+    def _loop(
+        self,
+        start: int,
+        stop: threading.Event,
+        *,
+        progress: Callable[[int], object],
+        report: Callable[[Mapping[str, Any]], object],
+    ) -> TrainResult:
+        losses: dict[str, float] = {}
+        done = start
+        with (self.out / LOG if self.ranks.leads else Path(os.devnull)).open("a", encoding="utf-8") as log:
+            for batch in self._read(start):
+                line = self._update(done, batch)
+                losses = line["losses"]
+                done += 1
+                ends = done == self.plan.iterations
+                if self.plan.validate_every is not None and (done % self.plan.validate_every == 0 or ends):
+                    line["validation"] = self._judge(done)
+                ends = ends or (self.plan.patience is not None and self.best.after >= self.plan.patience)
+                log.write(json.dumps(line) + "\n")
+                log.flush()
+                report(line)
+                progress(1)
+                stops = bool(self.ranks.add_up(torch.tensor(int(stop.is_set()), device=self.updater.device)))
+                if done % self.plan.save_every == 0 or ends or stops:
+                    self._save(done)
+                if ends or stops:
+                    return TrainResult(done, stops and not ends, losses, self._best())
+        return TrainResult(done, stopped=False, losses=losses, best=self._best())
+
+    def _read(self, start: int) -> Iterator[Batch]:
+        """The batches of the plan's updates; what cannot be read ends the run with a checkpoint of those before."""
+        done = start
+        try:
+            for _, batch in zip(range(start, self.plan.iterations), self.batches(start), strict=False):
+                yield batch
+                done += 1
+        except DataError:
+            if done > start and self.ranks.count == 1:  # several processes cannot meet while one of them fails
+                self._save(done)
+            raise
+
+    def _update(self, iteration: int, batch: Batch) -> dict[str, Any]:
         started = time.perf_counter()
-        factor = self.plan.schedule(iteration)
-        for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
-            group["lr"] = rate * factor
-        losses = self._backward(batch.to(self.device))
-        self._refuse_no_number("loss", iteration, losses)
-        self.scaler.unscale_(self.optimizer)
-        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
-        most = math.inf if self.plan.clip_norm is None else self.plan.clip_norm
-        norm = nn.utils.clip_grad_norm_(parameters, most)
-        if not self.scaler.is_enabled():  # the scaler leaves such updates out by itself
-            self._refuse_no_number("gradient", iteration, {"norm": float(norm)})
-        self.scaler.step(self.optimizer)
-        self.scaler.update()
-        self.optimizer.zero_grad(set_to_none=True)
-        rates = [group["lr"] for group in self.optimizer.param_groups]
-        seconds = round(time.perf_counter() - started, 4)
-        return {"iteration": iteration, "rates": rates, "losses": losses, "seconds": seconds}
+        try:
+            found = self.updater.update(iteration, batch)
+        except TrainingError as error:
+            newest = self.out / NEWEST
+            kept = f"The last good checkpoint is {newest}" if newest.exists() else "There is no checkpoint yet"
+            raise TrainingError(f"{error}. {kept}") from error
+        return {"iteration": iteration, **found, "seconds": round(time.perf_counter() - started, 4)}
 
-    def _refuse_no_number(self, kind: str, iteration: int, values: Mapping[str, float]) -> None:
-        if not all(math.isfinite(value) for value in values.values()):
-            shown = ", ".join(f"{name} {value}" for name, value in values.items())
-            raise TrainingError(
-                f"the {kind} of iteration {iteration} is no number ({shown}): lower the learning rates, set clip_norm, "
-                f"or train in fp32. The last good checkpoint is in {self.out}"
-            )
+    def _judge(self, done: int) -> dict[str, float]:
+        with self.updater.averaged():
+            figures = dict(self.validate()) if self.validate is not None else {}
+        if self.best.judge(done, next(iter(figures.values()))):
+            self._release("best", done)
+        return figures
 
-    def _backward(self, batch: Tensor) -> dict[str, float]:
-        """Gradients of the mean over the parts of a batch; the losses as numbers."""
-        sums: dict[str, float] = {}
-        for part in batch.chunk(min(self.plan.accumulate, len(batch))):
-            share = len(part) / len(batch)
-            with autocast(self.device, self.dtype):
-                losses = self.step(part)
-            total = torch.stack([loss.float() for loss in losses.values()]).sum()
-            self.scaler.scale(total * share).backward()
-            for name, loss in losses.items():
-                sums[name] = sums.get(name, 0.0) + float(loss.detach()) * share
-        return sums
+    def _best(self) -> dict[str, float]:
+        return {} if self.validate is None else {"iteration": self.best.iteration, "score": self.best.score}
+
+    def _release(self, name: str, done: int) -> None:
+        if self.ranks.leads:
+            with self.updater.averaged():
+                save_release(self.out, name, self.updater.step.release(done // self.per_epoch))
 
     def _save(self, iteration: int) -> None:
-        content = {
-            "iteration": iteration,
-            "settings": self.settings,
-            "trained": self.trained.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "scaler": self.scaler.state_dict(),
-            "random": random_states(),
-        }
-        save_checkpoint(self.out, content)
+        states = self.ranks.gather(random_states())
+        if self.ranks.leads:
+            own = {"iteration": iteration, "settings": self.settings, "best": asdict(self.best), "random": states}
+            save_checkpoint(self.out, {**own, **self.updater.state()})
 
     def _restore(self, content: Mapping[str, Any]) -> int:
         differing = [
@@ -222,11 +236,21 @@ class Trainer:
         ]
         if differing:
             raise UsageError(f"the checkpoint is of another run: {'; '.join(differing)}. Train anew, or as it was")
-        self.trained.load_state_dict(content["trained"])
-        self.optimizer.load_state_dict(content["optimizer"])
-        self.scaler.load_state_dict(content["scaler"])
-        restore_random_states(content["random"])
+        self.updater.load(content)
+        self.best = _Best(**content["best"])
+        states = content["random"]
+        restore_random_states(states[self.ranks.rank % len(states)])
         return int(content["iteration"])
+
+    @contextmanager
+    def _own_folder(self) -> Iterator[None]:
+        """The folder, written by this run alone."""
+        if not self.ranks.leads:
+            yield
+            return
+        require_writable(self.out)
+        with closing(take_lock(self.out / LOG)):
+            yield
 
     def _cut_log(self, start: int) -> None:
         """Lines of updates after the checkpoint are written again; the log may begin at a checkpoint of elsewhere."""

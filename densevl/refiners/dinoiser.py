@@ -78,6 +78,18 @@ class DINOiserRefiner(nn.Module):
         Raises:
             ConfigError: the map has no guide. WeightsError: the guide is not the one these weights were trained on.
         """
+        guide = self.read_guide(feature_map)
+        features, grid = feature_map.features, guide.shape[2:]
+        projected = self._project(guide)  # [B, d, N]
+        pooled = affinity_pool(features.flatten(2), projected, threshold=self.threshold)
+        return replace(feature_map, features=pooled.unflatten(2, grid), objectness=self.objectness(guide))
+
+    def read_guide(self, feature_map: FeatureMap) -> Tensor:
+        """The guide [B, G, h, w] of a map.
+
+        Raises:
+            ConfigError: it has none. WeightsError: it is not the one these weights were trained on.
+        """
         guide = feature_map.guide
         if guide is None:
             raise ConfigError(
@@ -88,10 +100,7 @@ class DINOiserRefiner(nn.Module):
                 f"these weights were trained on guide_block={self.guide_block!r}, the extractor gives "
                 f"{feature_map.guide_block!r}: set both alike, or take weights trained on it"
             )
-        features, grid = feature_map.features, guide.shape[2:]
-        projected = self._project(guide)  # [B, d, N]
-        pooled = affinity_pool(features.flatten(2), projected, threshold=self.threshold)
-        return replace(feature_map, features=pooled.unflatten(2, grid), objectness=self.objectness(guide))
+        return guide
 
     def correlate(self, guide: Tensor) -> Tensor:
         """Guide [B, G, h, w] -> cosines [B, N, N] of all pairs of patches, not thresholded."""

@@ -31,8 +31,9 @@ class DINOiserTeachers(nn.Module):
         found: tells which patches show an object.
         kind: which of DINO's last-block features are compared: q, k or v.
         threshold: cosines of DINO below it are no pair (the published gamma).
-        cache: folder where answers are kept, by the pixels and the teachers' weights; a run with the same seed, another
-            rate say, then asks no teacher. A batch of 16 crops of 448 pixels takes 1.2 MB. None keeps nothing.
+        cache: folder where answers are kept, a file a crop, by its pixels and the teachers' weights: another run with
+            the same seed (other rates, other batches) then asks no teacher. A crop of 448 pixels takes 77 kB. None
+            keeps nothing.
         cache_bytes: answers are added up to here; the first ones stay, as the next run asks for them first.
 
     Source: Wysoczanska et al., "CLIP-DINOiser", ECCV 2024.
@@ -61,17 +62,30 @@ class DINOiserTeachers(nn.Module):
         Raises:
             ConfigError: DINO sees another grid than the student.
         """
-        path = None if self.cache is None else self.cache / f"{self._key(pixels, grid)}.npz"
-        kept = _read(path)
-        if kept is None:
-            with torch.autocast(pixels.device.type, enabled=False):  # targets are those of fp32 in every precision
-                kept = self._ask(pixels, grid)
-            if path is not None and self._room > 0:
-                self._room -= _keep(path, kept)
-        pairs, objects = kept
+        if self.cache is None:
+            pairs, objects = self._ask(pixels, grid)
+        else:
+            pairs, objects = self._look_up(pixels, grid, self.cache)
         return pairs.to(pixels.device).float(), objects.to(pixels.device).float()
 
+    def _look_up(self, pixels: Tensor, grid: tuple[int, int], cache: Path) -> Targets:
+        """The kept answers, and those of the crops that nobody asked about yet."""
+        paths = [cache / f"{self._key(crop, grid)}.npz" for crop in pixels]
+        answers = [_read(path) for path in paths]
+        new = [place for place, answer in enumerate(answers) if answer is None]
+        if new:
+            for place, *answer in zip(new, *self._ask(pixels[new], grid), strict=True):
+                answers[place] = (answer[0].cpu(), answer[1].cpu())
+                if self._room > 0:
+                    self._room -= _keep(paths[place], answers[place])
+        pairs, objects = zip(*answers, strict=True)
+        return torch.stack(pairs), torch.stack(objects)
+
     def _ask(self, pixels: Tensor, grid: tuple[int, int]) -> Targets:
+        with torch.autocast(pixels.device.type, enabled=False):  # targets are those of fp32 in every precision
+            return self._answer(pixels, grid)
+
+    def _answer(self, pixels: Tensor, grid: tuple[int, int]) -> Targets:
         features = self.dino.features(pixels, self.kind)  # [B, D, h, w]
         if tuple(features.shape[2:]) != grid:
             came = tuple(features.shape[2:])
@@ -79,9 +93,9 @@ class DINOiserTeachers(nn.Module):
         pairs = cosine_affinity(features.flatten(2)) >= self.threshold
         return pairs, self.found(pixels, grid) > OBJECT_PROBABILITY
 
-    def _key(self, pixels: Tensor, grid: tuple[int, int]) -> str:
-        digest = hashlib.sha256(f"{self._weights} {self.kind} {self.threshold} {grid} {tuple(pixels.shape)}".encode())
-        digest.update(pixels.detach().cpu().contiguous().numpy().tobytes())
+    def _key(self, crop: Tensor, grid: tuple[int, int]) -> str:
+        digest = hashlib.sha256(f"{self._weights} {self.kind} {self.threshold} {grid} {tuple(crop.shape)}".encode())
+        digest.update(crop.detach().cpu().contiguous().numpy().tobytes())
         return digest.hexdigest()[:32]
 
     @cached_property
@@ -92,10 +106,8 @@ class DINOiserTeachers(nn.Module):
         return digest.hexdigest()
 
 
-def _read(path: Path | None) -> Targets | None:
-    """The answers kept there, or None where they are missing or damaged."""
-    if path is None:
-        return None
+def _read(path: Path) -> Targets | None:
+    """A crop's answers [N, N] and [1, h, w] kept there, or None where they are missing or damaged."""
     try:
         with np.load(path, allow_pickle=False) as kept:
             shapes = [tuple(kept[f"{name}_shape"].tolist()) for name in ("pairs", "objects")]

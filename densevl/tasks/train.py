@@ -1,37 +1,44 @@
-"""From a training config to a trainer, and from a finished run to the files that are handed on."""
+"""From a training config to a trainer."""
 
 from __future__ import annotations
 
-import io
-import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save as to_safetensors
 
 from densevl.core.config import build
 from densevl.core.errors import ConfigError, UsageError
-from densevl.core.files import sha256_bytes, write_atomic
-from densevl.data.loader import TrainingCrops
+from densevl.data.loader import BatchOrder
+from densevl.engine.plan import in_updates
+from densevl.engine.ranks import Ranks
 from densevl.engine.runtime import seed_everything
+from densevl.engine.schedules import MultiStep
 from densevl.engine.trainer import Trainer
+from densevl.engine.updates import Updater
 
-FREE = ("plan.iterations", "plan.save_every", "data.workers")  # a resumed run may be longer, and read otherwise
+# a resumed run may be longer, save and read otherwise, and keep its teachers' answers elsewhere
+FREE = (
+    *("plan.iterations", "plan.save_every", "plan.patience", "plan.validate_every", "data.workers"),
+    *("train.teachers.cache", "train.teachers.cache_bytes"),
+)
 
 
 def make_trainer(
-    config: Mapping[str, Any], *, data: Path, out: Path, device: torch.device, dtype: torch.dtype
+    config: Mapping[str, Any], *, data: Path, out: Path, device: torch.device, dtype: torch.dtype, ranks: Ranks
 ) -> Trainer:
-    """Build `config.train` (a TrainStep over `config.parts`), `config.plan` and `config.data`.
+    """Build `config.data` (a TrainingSet), `config.plan`, and `config.train` (a TrainStep over `config.parts`).
 
     Args:
-        config: see configs/segmentation/clip_dinoiser/train_clip_dinoiser_b16.py.
-        data: folder of pictures.
+        config: see configs/segmentation/clip_dinoiser/train_clip_dinoiser_b16.py. A plan may speak of epochs, see
+            `engine.plan.in_updates`. `config.validation`, where there is one, is called for the figures.
+        data: folder that the set is read from.
         out: folder of the run.
         device: where to train.
         dtype: precision of the forward pass.
+        ranks: the processes of the run.
 
     Raises:
         ConfigError: a section is missing. UsageError: a number is out of its range. SourceError: no pictures.
@@ -39,48 +46,33 @@ def make_trainer(
     absent = [name for name in ("train", "plan", "data") if name not in config]
     if absent:
         raise ConfigError(f"a training config has train, plan and data; missing here: {', '.join(absent)}")
-    plan = build(config["plan"])
+    seed = config["plan"].get("seed", 0)
+    source = dict(config["data"])
+    batch_size, workers = source.pop("batch_size", None), source.pop("workers", 0)
+    _check_count("batch_size", batch_size, least=1)
+    _check_count("workers", workers, least=0)
+    items = build({**source, "folder": data, "seed": seed})
+    order = BatchOrder(len(items), batch_size, seed, rank=ranks.rank, ranks=ranks.count)
+    plan = build(in_updates(config["plan"], order.per_epoch))
     seed_everything(plan.seed)  # before the parts: what is trained may begin with random weights
-    parts: dict[str, Any] = {}
+    parts: dict[str, Any] = {"training_set": items}
     for name, node in config.get("parts", {}).items():
         parts[name] = build(node, parts)
     step = build(config["train"], parts).to(device)
-    options = dict(config["data"])
-    batch_size, workers = options.pop("batch_size", None), options.pop("workers", 0)
-    subset = options.pop("subset", None)
-    _check_count("batch_size", batch_size, least=1)
-    _check_count("workers", workers, least=0)
-    if subset is not None:
-        _check_count("subset", subset, least=1)
-    rule = build({"type": "densevl.data.loader.CropRule", **options})
-    crops = TrainingCrops(data, rule, subset=subset, seed=plan.seed)
-    crops.check_batch(batch_size)
-    listed = "\n".join(os.path.relpath(path, data) for path in crops.paths)
-    pictures = f"{len(crops)} ({sha256_bytes(os.fsencode(listed))[:12]})"  # a subset keeps its size in a larger folder
-    settings = {**_flat(config), "pictures": pictures, "precision": str(dtype).removeprefix("torch.")}
+    parts["step"] = step
+    validate = build(config["validation"], parts) if "validation" in config else None
+    seed_everything((plan.seed + ranks.rank) % 2**32)  # dropout differs from process to process
+    settings = {**_flat(config), "data": items.identity(), "precision": str(dtype).removeprefix("torch.")}
+    if not isinstance(plan.schedule, MultiStep):  # its rates depend on where the run ends
+        settings["run"] = f"{plan.iterations} updates"
     return Trainer(
-        step,
-        lambda start: crops.batches(start, batch_size=batch_size, workers=workers),
-        plan=plan,
+        Updater(step, plan, dtype=dtype, ranks=ranks),
+        lambda start: items.batches(replace(order, start=start), workers=workers),
         out=out,
         settings={name: value for name, value in settings.items() if name not in FREE},
-        dtype=dtype,
+        per_epoch=order.per_epoch,
+        validate=validate,
     )
-
-
-def write_release(trainer: Trainer, epoch: int) -> Path:
-    """Write `last.pt` in the published layout and its tensors as `last.safetensors`; returns the first.
-
-    Raises:
-        OutputError: the folder cannot be written.
-    """
-    content = trainer.step.release(epoch)
-    stream = io.BytesIO()
-    torch.save(dict(content), stream)
-    write_atomic(trainer.out / "last.pt", stream.getvalue())
-    tensors = {name: tensor.contiguous() for name, tensor in content["model_state_dict"].items()}
-    write_atomic(trainer.out / "last.safetensors", to_safetensors(tensors))
-    return trainer.out / "last.pt"
 
 
 def _check_count(name: str, value: Any, *, least: int) -> None:

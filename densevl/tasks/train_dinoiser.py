@@ -9,7 +9,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from densevl.core.errors import ConfigError
 from densevl.core.stages import Extractor
 from densevl.refiners import DINOiserRefiner
 from densevl.tasks.dinoiser_teachers import DINOiserTeachers
@@ -68,10 +67,7 @@ class DINOiserStep(nn.Module):
     @torch.no_grad()
     def read_guide(self, pixels: Tensor) -> Tensor:
         """[B, G, h, w], what the student reads."""
-        guide = self.extractor(pixels).guide
-        if guide is None:
-            raise ConfigError("the student reads a guide: give the extractor guide_block=-3 (the published feats_idx)")
-        return guide
+        return self.trained.read_guide(self.extractor(pixels))
 
     def correlate(self, guide: Tensor) -> Tensor:
         """Guide [B, G, h, w] -> the student's cosines [B, N, N], negative ones as 0."""

@@ -11,8 +11,11 @@ import numpy as np
 import torch
 
 from densevl.core.structures import FeatureMap
+from densevl.engine.plan import TrainPlan
+from densevl.engine.ranks import Ranks
 from densevl.engine.schedules import MultiStep
-from densevl.engine.trainer import Trainer, TrainPlan
+from densevl.engine.trainer import Trainer
+from densevl.engine.updates import Updater
 from densevl.extractors import MaskCLIPExtractor
 from densevl.refiners import DINOiserRefiner
 from densevl.tasks.dinoiser_teachers import DINOiserTeachers
@@ -54,7 +57,8 @@ def check_training(file: GoldenFile) -> None:
     lines: list[Mapping[str, Any]] = []
     with TemporaryDirectory() as folder:
         images = (file.tensor(f"image{iteration}") for iteration in range(len(expected)))
-        Trainer(step, lambda start: images, plan=plan, out=Path(folder), settings={}).run(report=lines.append)
+        updater = Updater(step, plan, dtype=torch.float32, ranks=Ranks())
+        Trainer(updater, lambda start: images, out=Path(folder), settings={}, per_epoch=1).run(report=lines.append)
     losses = [sum(line["losses"].values()) for line in lines]
     np.testing.assert_allclose(losses, expected, rtol=LOSS_RTOL)
     weights = step.trained.to_checkpoint(0)["model_state_dict"]

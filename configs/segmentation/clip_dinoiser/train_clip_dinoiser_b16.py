@@ -11,7 +11,9 @@ train = dict(
         clip_model=dict(type="densevl.backbones.load_clip", model="ViT-B-16", pretrained="laion2b"),
         guide_block=-3,
     ),
-    student=dict(type="densevl.refiners.DINOiserRefiner", guide_channels=768, affinity_channels=256),
+    student=dict(
+        type="densevl.refiners.DINOiserRefiner", guide_channels=768, affinity_channels=256, guide_block=-3
+    ),
     teachers=dict(
         type="densevl.tasks.dinoiser_teachers.DINOiserTeachers",
         dino=dict(type="densevl.backbones.load_dino", name="dino-vit-b16"),
@@ -22,10 +24,16 @@ train = dict(
     rates=(5e-5, 1e-2),
 )
 plan = dict(
-    type="densevl.engine.trainer.TrainPlan",
-    iterations=6300,  # 100 epochs of 1000 pictures
+    type="densevl.engine.plan.TrainPlan",
+    epochs=100,
     schedule=dict(type="densevl.engine.schedules.MultiStep", milestones=[5000], gamma=0.1),
     save_every=500,
     seed=0,
 )
-data = dict(size=448, flip=0.5, brightness=0.5, batch_size=16, subset=1000, workers=4)
+data = dict(
+    type="densevl.data.crops.TrainingCrops",
+    rule=dict(type="densevl.data.crops.CropRule", size=448, flip=0.5, brightness=0.5),
+    subset=1000,
+    batch_size=16,
+    workers=4,
+)

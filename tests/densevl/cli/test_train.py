@@ -19,9 +19,11 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from densevl.cli.app import main
-from densevl.cli.train import parse_assignments, reporter
+from densevl.cli.train import Board, parse_assignments
 from densevl.core.config import config_folder, read_config
 from densevl.core.errors import UsageError
+from densevl.data.loader import BatchOrder
+from densevl.engine.plan import in_updates
 from densevl.refiners import DINOiserRefiner
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -39,8 +41,10 @@ train = dict(
     ),
     rates=(1e-3, 1e-2),
 )
-plan = dict(type="densevl.engine.trainer.TrainPlan", iterations=12, save_every=4)
-data = dict(size=64, batch_size=2)
+plan = dict(type="densevl.engine.plan.TrainPlan", iterations=12, save_every=4)
+data = dict(
+    type="densevl.data.crops.TrainingCrops", rule=dict(type="densevl.data.crops.CropRule", size=64), batch_size=2
+)
 """
 
 
@@ -96,7 +100,9 @@ def test_a_dry_run_writes_nothing(
 ) -> None:
     assert main(command(config, pictures, tmp_path / "out", "--dry-run", "--json")) == 0
     found = json.loads(capsys.readouterr().out)
-    assert found["batch"] == [2, 3, 64, 64] and found["trained_tensors"] == 4 and found["peak_memory_mb"] > 0
+    assert (
+        found["batch"] == {"pixels": [2, 3, 64, 64]} and found["trained_tensors"] == 4 and found["peak_memory_mb"] > 0
+    )
     assert not (tmp_path / "out").exists()
 
 
@@ -112,7 +118,7 @@ def test_bad_input_gets_one_message_and_its_code(
     cases = [
         (command(config, pictures, out), 2, "--resume"),
         (command(config, pictures, out, "--resume", "--set", "train.rates=(1.0, 1.0)"), 2, "train.rates"),
-        (command(config, other, out, "--resume"), 2, "pictures was '5 ("),
+        (command(config, other, out, "--resume"), 2, "data was '5 ("),
         (command(config, pictures, out, "--resume", str(tmp_path / "elsewhere")), 2, "holds a run already"),
         (command(config, pictures, out, "--resume", str(out / "last.pt")), 4, "is no checkpoint"),
         (command(config, pictures, out, "--resume", "--set", "plan.iterations=3"), 2, "12 updates already"),
@@ -148,7 +154,8 @@ def test_the_shipped_training_config_has_the_published_numbers() -> None:
     config = read_config(config_folder() / "segmentation/clip_dinoiser/train_clip_dinoiser_b16.py")
     assert config.train.rates == (5e-5, 1e-2) and config.train.extractor.guide_block == -3
     assert config.plan.schedule.milestones == [5000] and config.plan.schedule.gamma == 0.1
-    assert config.plan.iterations == 100 * -(-config.data.subset // config.data.batch_size)
+    assert (config.plan.epochs, config.data.subset, config.data.batch_size) == (100, 1000, 16)
+    assert in_updates(config.plan, BatchOrder(1000, 16).per_epoch)["iterations"] == 6300
 
 
 @pytest.mark.slow
@@ -180,19 +187,20 @@ def lines_of(out: Path) -> int:
     return path.read_text().count("\n") if path.exists() else 0
 
 
-def test_tensorboard_gets_losses_and_rates_where_it_is_asked_for() -> None:
-    class Board:
-        def __init__(self) -> None:
-            self.seen: list[tuple[str, float, int]] = []
-
-        def add_scalar(self, name: str, value: float, iteration: int) -> None:
-            self.seen.append((name, value, iteration))
-
-    board = Board()
-    report = reporter(board)
-    report({"iteration": 3, "losses": {"correlation": 0.5}, "rates": [0.1, 0.2]})
-    assert board.seen == [("loss/correlation", 0.5, 3), ("rate/0", 0.1, 3), ("rate/1", 0.2, 3)]
-    reporter(None)({"iteration": 3, "losses": {}, "rates": []})
+def test_tensorboard_gets_losses_rates_and_validation_and_forgets_what_a_resumed_run_does_again(tmp_path: Path) -> None:
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    for start, end in ((0, 4), (2, 5)):  # a checkpoint stood at 2 when the first was killed
+        board = Board(tmp_path)
+        for iteration in range(start, end):
+            line = {"iteration": iteration, "losses": {"pairs": start + 0.5}, "rates": [0.1, 0.2]}
+            board({**line, "validation": {"top1": 0.25}} if iteration == 4 else line)
+        board.close()
+    events = accumulator.EventAccumulator(str(tmp_path)).Reload()
+    assert [(event.step, event.value) for event in events.Scalars("losses/pairs")] == [
+        *((0, 0.5), (1, 0.5)),
+        *((2, 2.5), (3, 2.5), (4, 2.5)),
+    ]
+    assert len(events.Scalars("rates/1")) == 5 and events.Scalars("validation/top1")[0].step == 4
 
 
 def test_tensorboard_that_is_not_installed_is_named(
@@ -234,3 +242,34 @@ def test_a_damaged_picture_ends_a_run_with_workers_at_once(config: Path, picture
         [sys.executable, "-m", "densevl", *argv], cwd=ROOT, stderr=subprocess.PIPE, timeout=60, check=False
     )
     assert ended.returncode == 3 and b"3.png: not a picture" in ended.stderr and b"Traceback" not in ended.stderr
+
+
+def test_another_place_of_the_teachers_cache_is_no_other_run(config: Path, pictures: Path, tmp_path: Path) -> None:
+    out, flags = tmp_path / "out", ("--set", "plan.iterations=5")
+    assert main(command(config, pictures, out, *flags)) == 0
+    flags = ("--set", "plan.iterations=6", "--set", f"train.teachers.cache={str(tmp_path / 'kept')!r}")
+    assert main(command(config, pictures, out, "--resume", *flags)) == 0
+    assert len(list((tmp_path / "kept").glob("*.npz"))) == 1  # the sixth batch is the second of its epoch: one crop
+
+
+@pytest.mark.slow
+def test_two_processes_train_as_one_with_the_same_batches(config: Path, pictures: Path, tmp_path: Path) -> None:
+    flags = ("--set", "data.batch_size=3", "--set", "plan.accumulate=2")
+    assert main(command(config, pictures, tmp_path / "one", *flags)) == 0
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "-m", "densevl"]
+    argv = [*torchrun, *command(config, pictures, tmp_path / "two", *flags, "--json")]
+    run = subprocess.run(
+        argv, cwd=ROOT, capture_output=True, text=True, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.count("{") == 2  # one object with its losses: only the first process speaks
+    assert lines_of(tmp_path / "two") == 12
+    losses = [
+        [json.loads(line)["losses"] for line in (tmp_path / name / "train.jsonl").read_text().splitlines()]
+        for name in ("one", "two")
+    ]
+    for one, two in zip(*losses, strict=True):
+        assert two == pytest.approx(one, rel=1e-5)
+    one, two = (load_file(tmp_path / name / "last.safetensors") for name in ("one", "two"))
+    for name, tensor in one.items():
+        torch.testing.assert_close(two[name], tensor, atol=1e-6, rtol=0)

@@ -1,119 +1,45 @@
-"""Training crops: every draw known from (seed, epoch, place)."""
+"""Which items are in which batch."""
 
 from __future__ import annotations
 
-import shutil
 from itertools import islice
-from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
-from PIL import Image
 
-from densevl.core.errors import PictureError, SourceError, TrainingError, UsageError
-from densevl.data.loader import CropRule, TrainingCrops
+from densevl.core.errors import TrainingError
+from densevl.data.loader import BatchOrder
 
-RULE = CropRule(size=16)
+Keys = list[list[tuple[int, int]]]
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("pictures")
-    generator = np.random.default_rng(0)
-    for number in range(7):
-        path = root / f"class{number % 2}" / f"{number}.png"
-        path.parent.mkdir(exist_ok=True)
-        Image.fromarray(generator.integers(0, 256, (20 + number, 40, 3), dtype=np.uint8)).save(path)
-    return root
+def take(order: BatchOrder, count: int) -> Keys:
+    return list(islice(iter(order), count))
 
 
-def take(crops: TrainingCrops, start: int, count: int, workers: int = 0) -> list[torch.Tensor]:
-    return list(islice(crops.batches(start, batch_size=3, workers=workers), count))
+def test_an_epoch_sees_every_item_once_and_the_next_in_another_order() -> None:
+    order = BatchOrder(7, 3)
+    first, second = (take(BatchOrder(7, 3, start=start), 3) for start in (0, 3))
+    for epoch, batches in enumerate((first, second)):
+        keys = [key for batch in batches for key in batch]
+        assert sorted(place for _, place in keys) == list(range(7)) and {number for number, _ in keys} == {epoch}
+    assert [[place for _, place in batch] for batch in first] != [[place for _, place in batch] for batch in second]
+    assert order.per_epoch == 3 and take(order, 6) == first + second
 
 
-def test_batches_are_the_same_from_any_start_and_with_any_workers(folder: Path) -> None:
-    crops = TrainingCrops(folder, RULE, seed=3)
-    whole = take(crops, 0, 8)
-    assert [len(batch) for batch in whole] == [3, 3, 1, 3, 3, 1, 3, 3]
-    for batch, again in zip(whole[4:], take(crops, 4, 4), strict=True):
-        assert torch.equal(batch, again)
-    for batch, again in zip(whole, take(crops, 0, 8, workers=2), strict=True):
-        assert torch.equal(batch, again)
+def test_processes_share_each_batch_of_one_process() -> None:
+    whole = take(BatchOrder(11, 4), 5)
+    parts = [take(BatchOrder(11, 4, rank=rank, ranks=3), 5) for rank in range(3)]
+    for batch, shares in zip(whole, zip(*parts, strict=True), strict=True):
+        assert sorted(key for share in shares for key in share) == sorted(batch) and all(shares)
 
 
-def test_reading_batches_moves_nobody_elses_generator(folder: Path) -> None:
-    before = torch.get_rng_state(), np.random.get_state()[1].tolist()
-    take(TrainingCrops(folder, RULE), 0, 4)
-    assert torch.equal(torch.get_rng_state(), before[0]) and np.random.get_state()[1].tolist() == before[1]
+def test_a_rest_that_does_not_go_round_is_left_out() -> None:
+    assert BatchOrder(9, 4).per_epoch == 3
+    assert BatchOrder(9, 4, ranks=2).per_epoch == 2
+    assert BatchOrder(10, 4, ranks=2).per_epoch == 3
 
 
-def test_epochs_seeds_and_places_draw_differently(folder: Path) -> None:
-    crops = TrainingCrops(folder, RULE, seed=3)
-    assert not torch.equal(crops[0, 2], crops[1, 2])
-    assert not torch.equal(crops[0, 2], TrainingCrops(folder, RULE, seed=4)[0, 2])
-    assert torch.equal(crops[0, 2], crops[0, 2])
-
-
-def test_an_epoch_sees_every_picture_once(folder: Path) -> None:
-    plain = CropRule(size=16, flip=0.0, brightness=0.0)
-    crops = TrainingCrops(folder, plain)
-    keys = [key for batch in islice(iter(crops._keys(0, 3)), 3) for key in batch]
-    assert sorted(place for _, place in keys) == list(range(7)) and {epoch for epoch, _ in keys} == {0}
-
-
-def test_a_subset_is_drawn_with_replacement_as_published(folder: Path) -> None:
-    crops = TrainingCrops(folder, RULE, subset=20, seed=5)
-    paths = TrainingCrops(folder, RULE).paths
-    assert crops.paths == tuple(paths[index] for index in np.random.RandomState(5).choice(7, 20))
-
-
-def test_a_rule_resizes_the_short_side_and_stays_in_range() -> None:
-    pixels = torch.rand(3, 30, 90, generator=torch.Generator().manual_seed(0))
-    crop = RULE(pixels, np.random.RandomState(0))
-    assert crop.shape == (3, 16, 16) and 0 <= crop.min() <= crop.max() <= 1
-    still = CropRule(size=30, flip=0.0, brightness=0.0)
-    found = still(pixels, np.random.RandomState(0))
-    assert any(torch.equal(found, pixels[:, :, left : left + 30]) for left in range(61))
-    mirrored = CropRule(size=30, flip=1.0, brightness=0.0)(pixels, np.random.RandomState(0))
-    torch.testing.assert_close(mirrored, found.flip(2))
-
-
-@pytest.mark.parametrize("size", [9, 20, 448])
-@pytest.mark.parametrize("shape", [(375, 500), (10, 45), (99, 33), (30, 7), (16, 16)])
-def test_a_picture_is_resized_to_the_size_that_torchvision_gives(size: int, shape: tuple[int, int]) -> None:
-    from torchvision.transforms.v2.functional import resize
-
-    assert CropRule(size).resized(shape) == tuple(resize(torch.zeros(3, *shape), [size]).shape[1:])
-
-
-def test_an_empty_folder_and_too_large_a_batch_are_refused(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="no pictures"):
-        TrainingCrops(tmp_path, RULE)
-    with pytest.raises(TrainingError, match="batch of 8 from a set of 7"):
-        next(TrainingCrops(folder, RULE).batches(0, batch_size=8))
-
-
-def test_clips_between_the_pictures_are_left_out(folder: Path, tmp_path: Path) -> None:
-    crops = TrainingCrops(folder, RULE)
-    (tmp_path / "clip.mp4").write_bytes(b"x")
-    with pytest.raises(SourceError, match="only clips"):
-        TrainingCrops(tmp_path, RULE)
-    Image.fromarray(np.zeros((20, 20, 3), np.uint8)).save(tmp_path / "a.png")
-    assert len(TrainingCrops(tmp_path, RULE)) == 1 and len(crops) == 7
-
-
-@pytest.mark.parametrize("workers", [0, 1])
-def test_a_damaged_picture_is_named_without_a_workers_traceback(folder: Path, tmp_path: Path, workers: int) -> None:
-    copy = tmp_path / "copy"
-    shutil.copytree(folder, copy)
-    (copy / "class0/2.png").write_bytes(b"no picture")
-    with pytest.raises(PictureError, match=r"^\S+2\.png: not a picture") as caught:
-        take(TrainingCrops(copy, RULE), 0, 3, workers=workers)
-    assert "Traceback" not in str(caught.value)
-
-
-@pytest.mark.parametrize("wrong", [{"size": 0}, {"flip": 1.5}, {"brightness": -0.1}])
-def test_a_rule_out_of_range_is_refused(wrong: dict[str, float]) -> None:
-    with pytest.raises(UsageError, match=next(iter(wrong))):
-        CropRule(**{"size": 16, **wrong})  # type: ignore[arg-type]
+@pytest.mark.parametrize("count, size, ranks", [(7, 8, 1), (7, 0, 1), (7, 2, 3)])
+def test_a_batch_that_the_set_or_the_processes_do_not_fit_is_refused(count: int, size: int, ranks: int) -> None:
+    with pytest.raises(TrainingError, match=f"a batch of {size} .* set data.batch_size"):
+        BatchOrder(count, size, ranks=ranks)

@@ -8,9 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from densevl.core.errors import WeightsError
-from densevl.engine.checkpoint import load_checkpoint, random_states, restore_random_states, save_checkpoint
+from densevl.engine.checkpoint import (
+    load_checkpoint,
+    random_states,
+    restore_random_states,
+    save_checkpoint,
+    save_release,
+)
 
 
 def draw() -> list[float]:
@@ -39,9 +46,19 @@ def test_the_one_before_is_kept_and_taken_where_the_newest_is_damaged(tmp_path: 
     newest = tmp_path / "checkpoint.pt"
     newest.write_bytes(newest.read_bytes()[:100])
     assert load_checkpoint(tmp_path)["iteration"] == 2
-    newest.unlink()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint_damaged.pt", "checkpoint_previous.pt"]
+    save_checkpoint(tmp_path, {"settings": {}, "iteration": 3})
+    newest.write_bytes(b"")  # damaged again: the good one before was not put behind a damaged one
     assert load_checkpoint(tmp_path)["iteration"] == 2
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint_previous.pt"]
+
+
+def test_a_release_is_one_content_in_two_forms(tmp_path: Path) -> None:
+    state = {"weight": torch.arange(6.0).reshape(2, 3).T}
+    path = save_release(tmp_path, "best", {"epoch": 4, "model_state_dict": state})
+    assert path == tmp_path / "best.pt" and torch.load(path, weights_only=True)["epoch"] == 4
+    assert torch.equal(load_file(tmp_path / "best.safetensors")["weight"], state["weight"])
+    save_release(tmp_path, "last", {"model": state})
+    assert torch.equal(torch.load(tmp_path / "last.pt", weights_only=True)["model"]["weight"], state["weight"])
 
 
 def test_without_a_readable_checkpoint_it_says_what_was_found(tmp_path: Path) -> None:

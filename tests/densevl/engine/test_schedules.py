@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from densevl.core.errors import UsageError
-from densevl.engine.schedules import MultiStep, warmup_cosine
+from densevl.engine.schedules import MultiStep, WarmupCosine, warmup_cosine
 
 
 def factors(total_steps: int, **options: object) -> list[float]:
@@ -43,5 +43,12 @@ def test_numbers_out_of_range_are_refused(wrong: dict[str, float]) -> None:
 
 
 def test_multistep_lowers_the_rate_at_each_milestone() -> None:
-    assert [MultiStep([2, 4], 0.5)(step) for step in range(6)] == [1, 1, 0.5, 0.5, 0.25, 0.25]
-    assert MultiStep()(10_000) == 1
+    assert [MultiStep([2, 4], 0.5)(step, 6) for step in range(6)] == [1, 1, 0.5, 0.5, 0.25, 0.25]
+    assert MultiStep()(10_000, 10_000) == 1
+
+
+def test_the_schedule_of_a_run_is_that_of_its_length() -> None:
+    options = {"warmup_steps": 2, "floor": 0.1, "from_start": True, "lag": 1}
+    schedule = WarmupCosine(**options)
+    for total in (5, 9):
+        assert [schedule(step, total) for step in range(total + 2)] == factors(total, **options)

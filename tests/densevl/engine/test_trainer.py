@@ -13,9 +13,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from densevl.core.errors import OutputError, TrainingError, UsageError, WeightsError
+from densevl.core.errors import OutputError, PictureError, TrainingError, UsageError, WeightsError
+from densevl.engine.plan import TrainPlan
+from densevl.engine.ranks import Ranks
 from densevl.engine.schedules import MultiStep
-from densevl.engine.trainer import Trainer, TrainPlan
+from densevl.engine.trainer import Trainer
+from densevl.engine.updates import Updater
 
 
 class ToyStep(nn.Module):
@@ -49,9 +52,21 @@ def batches(start: int) -> Iterator[Tensor]:
         start += 1
 
 
-def make_trainer(out: Path, *, step: ToyStep | None = None, name: str = "toy", **plan: Any) -> Trainer:
+def make_trainer(
+    out: Path,
+    *,
+    step: ToyStep | None = None,
+    name: str = "toy",
+    validate: Callable[[], Mapping[str, float]] | None = None,
+    **plan: Any,
+) -> Trainer:
     options = {"iterations": 20, "save_every": 5, "schedule": MultiStep([8], 0.1), **plan}
-    return Trainer(step or ToyStep(), batches, plan=TrainPlan(**options), out=out, settings={"name": name})
+    updater = Updater(step or ToyStep(), TrainPlan(**options), dtype=torch.float32, ranks=Ranks())
+    return Trainer(updater, batches, out=out, settings={"name": name}, per_epoch=4, validate=validate)
+
+
+def weights_of(trainer: Trainer) -> dict[str, Tensor]:
+    return trainer.updater.step.trained.state_dict()
 
 
 def log_of(out: Path) -> list[dict[str, Any]]:
@@ -87,8 +102,8 @@ def test_a_run_cut_anywhere_and_resumed_equals_an_unbroken_one_to_the_bit(tmp_pa
     torch.rand(17)  # a process that has drawn something else before
     if (tmp_path / "cut/checkpoint.pt").exists():
         again.run(resume=tmp_path / "cut")
-        for name, tensor in whole.trained.state_dict().items():
-            assert torch.equal(again.trained.state_dict()[name], tensor), name
+        for name, tensor in weights_of(whole).items():
+            assert torch.equal(weights_of(again)[name], tensor), name
         assert log_of(tmp_path / "cut") == log_of(tmp_path / "whole")
     else:
         assert cut < 5  # nothing was saved yet
@@ -106,8 +121,8 @@ def test_a_signal_stops_after_the_update_with_a_checkpoint(tmp_path: Path, numbe
     assert signal.getsignal(number) is before
     again = make_trainer(tmp_path / "cut")
     again.run(resume=tmp_path / "cut")
-    for name, tensor in whole.trained.state_dict().items():
-        assert torch.equal(again.trained.state_dict()[name], tensor), name
+    for name, tensor in weights_of(whole).items():
+        assert torch.equal(weights_of(again)[name], tensor), name
 
 
 def test_parts_of_a_batch_give_the_gradients_of_the_whole(tmp_path: Path) -> None:
@@ -115,9 +130,9 @@ def test_parts_of_a_batch_give_the_gradients_of_the_whole(tmp_path: Path) -> Non
     parts = make_trainer(tmp_path / "b", step=ToyStep(dropout=0.0), accumulate=4)
     whole.run()
     parts.run()
-    for name, tensor in whole.trained.state_dict().items():
-        torch.testing.assert_close(parts.trained.state_dict()[name], tensor, atol=1e-5, rtol=1e-4)
-    assert parts.step.calls == 3 * whole.step.calls  # six rows in chunks of two
+    for name, tensor in weights_of(whole).items():
+        torch.testing.assert_close(weights_of(parts)[name], tensor, atol=1e-5, rtol=1e-4)
+    assert parts.updater.step.calls == 3 * whole.updater.step.calls  # six rows in chunks of two
 
 
 def test_clipping_bounds_the_step(tmp_path: Path) -> None:
@@ -125,18 +140,18 @@ def test_clipping_bounds_the_step(tmp_path: Path) -> None:
     clipped = make_trainer(tmp_path / "b", step=ToyStep(dropout=0.0), iterations=1, clip_norm=1e-9)
     free.run()
     clipped.run()
-    start = ToyStep(dropout=0.0).trained
+    start = ToyStep(dropout=0.0).trained.state_dict()
     moved = [
-        sum(
-            float((a - b).detach().abs().sum()) for a, b in zip(t.trained.parameters(), start.parameters(), strict=True)
-        )
-        for t in (free, clipped)
+        sum(float((tensor - start[name]).abs().sum()) for name, tensor in weights_of(trainer).items())
+        for trainer in (free, clipped)
     ]
     assert moved[1] < 0.5 * moved[0]
 
 
 def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_checkpoint(tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match=r"iteration 7 .*square nan.*learning rates"):
+    with pytest.raises(
+        TrainingError, match=r"iteration 7 .*square nan.*learning rates.*checkpoint is .*checkpoint\.pt"
+    ):
         make_trainer(tmp_path, step=ToyStep(poison=8)).run()
     content = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
     assert content["iteration"] == 5
@@ -148,7 +163,7 @@ def test_a_gradient_that_is_no_number_under_a_finite_loss_spoils_neither_weights
         def forward(self, batch: Tensor) -> Mapping[str, Tensor]:
             return {"root": (0 * super().forward(batch)["square"]).sqrt()}  # 0, and its slope is 0 * inf
 
-    with pytest.raises(TrainingError, match=r"gradient of iteration 0 .*norm nan"):
+    with pytest.raises(TrainingError, match=r"gradient of iteration 0 .*norm nan.*no checkpoint yet"):
         make_trainer(tmp_path, step=RootStep(), save_every=1).run()
     assert not (tmp_path / "checkpoint.pt").exists()
 
@@ -163,18 +178,100 @@ def test_another_config_is_named_and_a_longer_plan_is_welcome(tmp_path: Path) ->
 
 def test_a_try_changes_no_weight_and_writes_nothing(tmp_path: Path) -> None:
     trainer = make_trainer(tmp_path / "out")
-    before = {name: tensor.clone() for name, tensor in trainer.trained.state_dict().items()}
+    before = {name: tensor.clone() for name, tensor in weights_of(trainer).items()}
     found = trainer.try_once()
-    assert found["batch"] == [6, 4] and found["trained_parameters"] == 49 and found["without_gradient"] == 0
+    assert found["batch"] == {"pixels": [6, 4]} and found["trained_parameters"] == 49 and found["without_gradient"] == 0
     assert set(found["losses"]) == {"square", "size"}
-    assert all(torch.equal(before[name], tensor) for name, tensor in trainer.trained.state_dict().items())
+    assert all(torch.equal(before[name], tensor) for name, tensor in weights_of(trainer).items())
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("name", ["iterations", "accumulate", "save_every"])
-def test_a_plan_of_nothing_is_refused(name: str) -> None:
-    with pytest.raises(UsageError, match=name):
-        TrainPlan(**{"iterations": 3, name: 0})
+def test_what_cannot_be_read_ends_a_run_with_a_checkpoint_of_the_updates_before(tmp_path: Path) -> None:
+    def broken(start: int) -> Iterator[Tensor]:
+        for number, batch in enumerate(batches(start), start):
+            if number == 7:
+                raise PictureError("7.png: not a picture")
+            yield batch
+
+    whole = make_trainer(tmp_path / "whole")
+    whole.run()
+    trainer = make_trainer(tmp_path / "cut")
+    trainer.batches = broken
+    with pytest.raises(PictureError, match=r"7\.png"):
+        trainer.run()
+    again = make_trainer(tmp_path / "cut")
+    again.run(resume=tmp_path / "cut")
+    assert log_of(tmp_path / "cut") == log_of(tmp_path / "whole")
+    for name, tensor in weights_of(whole).items():
+        assert torch.equal(weights_of(again)[name], tensor), name
+
+
+def test_two_runs_in_one_folder_are_refused(tmp_path: Path) -> None:
+    def start_another() -> None:
+        with pytest.raises(OutputError, match="another run"):
+            make_trainer(tmp_path).run()
+
+    make_trainer(tmp_path).run(report=stop_at(3, start_another))
+    assert len(log_of(tmp_path)) == 20
+    make_trainer(tmp_path).run(resume=tmp_path)  # the lock is gone with its run
+
+
+class Marks:
+    """A validation that says what it is told to, and notes the weights that it saw."""
+
+    def __init__(self, *scores: float) -> None:
+        self.scores, self.seen = iter(scores), []
+        self.trainer: Trainer | None = None
+
+    def __call__(self) -> Mapping[str, float]:
+        assert self.trainer is not None
+        self.seen.append({name: tensor.clone() for name, tensor in weights_of(self.trainer).items()})
+        return {"top1": next(self.scores), "loss": 0.0}
+
+
+def validated(out: Path, marks: Marks, **plan: Any) -> Trainer:
+    marks.trainer = make_trainer(out, validate=marks, validate_every=4, **plan)
+    return marks.trainer
+
+
+def test_the_best_weights_by_validation_are_released_beside_the_last(tmp_path: Path) -> None:
+    marks = Marks(0.2, 0.6, 0.6, 0.5, 0.1)
+    result = validated(tmp_path, marks).run()
+    assert result.best == {"iteration": 8, "score": 0.6} and result.iteration == 20
+    best, last = (torch.load(tmp_path / f"{name}.pt", weights_only=True) for name in ("best", "last"))
+    assert best["epoch"] == 2 and last["epoch"] == 5
+    for name, tensor in marks.seen[1].items():
+        assert torch.equal(best["model_state_dict"][name], tensor)
+        assert torch.equal(last["model_state_dict"][name], marks.seen[4][name])
+    lines = log_of(tmp_path)
+    assert lines[7]["validation"] == {"top1": 0.6, "loss": 0.0} and "validation" not in lines[8]
+
+
+def test_a_run_without_a_better_score_ends_early_and_a_resumed_one_counts_on(tmp_path: Path) -> None:
+    assert validated(tmp_path / "a", Marks(0.5, 0.4, 0.4), patience=2).run().iteration == 12
+    with pytest.raises(RuntimeError, match="power cut"):
+        validated(tmp_path / "b", Marks(0.5, 0.4), patience=2, save_every=4).run(report=stop_at(8, lose_power))
+    result = validated(tmp_path / "b", Marks(0.4), patience=2).run(resume=tmp_path / "b")
+    assert result.iteration == 12 and not result.stopped and result.best == {"iteration": 4, "score": 0.5}
+
+
+def test_a_plan_that_validates_on_nothing_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="validation section"):
+        make_trainer(tmp_path, validate_every=4)
+
+
+def test_the_running_mean_is_what_is_judged_released_and_resumed(tmp_path: Path) -> None:
+    marks = Marks(*range(5))
+    whole = validated(tmp_path / "whole", marks, ema=0.9)
+    whole.run()
+    released = torch.load(tmp_path / "whole/last.pt", weights_only=True)["model_state_dict"]
+    for name, tensor in weights_of(whole).items():
+        assert torch.equal(released[name], marks.seen[4][name]) and not torch.equal(released[name], tensor)
+    with pytest.raises(RuntimeError, match="power cut"):
+        validated(tmp_path / "cut", Marks(*range(5)), ema=0.9).run(report=stop_at(13, lose_power))
+    validated(tmp_path / "cut", Marks(*range(5)), ema=0.9).run(resume=tmp_path / "cut")
+    again = torch.load(tmp_path / "cut/last.pt", weights_only=True)["model_state_dict"]
+    assert all(torch.equal(again[name], tensor) for name, tensor in released.items())
 
 
 def test_a_plan_shorter_than_the_checkpoint_is_refused(tmp_path: Path) -> None:
@@ -197,9 +294,3 @@ def test_a_folder_that_cannot_be_written_is_an_error_of_the_user(tmp_path: Path)
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="--out"):
         make_trainer(tmp_path / "file").run()
-
-
-@pytest.mark.parametrize("seed", [-1, 2**32])
-def test_a_seed_that_numpy_does_not_take_is_refused(seed: int) -> None:
-    with pytest.raises(UsageError, match="seed"):
-        TrainPlan(3, seed=seed)

@@ -40,7 +40,23 @@ def test_kept_answers_are_the_same_and_ask_no_teacher(tmp_path: Path, monkeypatc
         for kept, answer in zip(teachers(make_pixels(), GRID), expected, strict=True):
             torch.testing.assert_close(kept, answer, atol=0, rtol=0)
         monkeypatch.setattr(teachers, "_ask", None)  # the second time nobody is asked
-    assert len(list(tmp_path.iterdir())) == 1
+    assert len(list(tmp_path.iterdir())) == 2  # a file a crop
+
+
+def test_crops_are_known_in_every_batch_and_only_new_ones_are_asked_about(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    teachers, pixels = make_teachers(tmp_path), torch.cat([make_pixels(), make_pixels(seed=2)])
+    expected = make_teachers()(pixels, GRID)
+    teachers(pixels[2:3], GRID)
+    asked: list[int] = []
+    ask = teachers._ask
+    monkeypatch.setattr(teachers, "_ask", lambda crops, grid: asked.append(len(crops)) or ask(crops, grid))
+    for part in (pixels[1:], pixels):
+        found = teachers(part, GRID)
+    assert asked == [2, 1]
+    for kept, answer in zip(found, expected, strict=True):
+        assert torch.equal(kept, answer)
 
 
 def test_other_pixels_thresholds_or_weights_are_asked_anew(tmp_path: Path) -> None:
@@ -51,12 +67,12 @@ def test_other_pixels_thresholds_or_weights_are_asked_anew(tmp_path: Path) -> No
     with torch.no_grad():
         other.found.decoder_bias += 1
     other(make_pixels(), GRID)
-    assert len(list(tmp_path.iterdir())) == 4
+    assert len(list(tmp_path.iterdir())) == 8
 
 
 def test_a_damaged_answer_is_asked_again(tmp_path: Path) -> None:
     expected = make_teachers(tmp_path)(make_pixels(), GRID)
-    (kept,) = tmp_path.iterdir()
+    kept, _ = tmp_path.iterdir()
     for damage in (b"", kept.read_bytes()[:50]):
         kept.write_bytes(damage)
         for again, answer in zip(make_teachers(tmp_path)(make_pixels(), GRID), expected, strict=True):
