@@ -10,6 +10,7 @@ from torch.testing import assert_close
 from densevl.backbones import CLIPBackbone
 from densevl.backbones.clip import require_plain_vit
 from densevl.core.errors import ConfigError, ShapeError, UsageError, WeightsError
+from densevl.ops.tokens import causal_mask
 from tests.tiny import TINY_CLIP, tiny_clip, tiny_clip_weights
 
 PROMPTS = ["a photo of a cat.", "x", "the quick brown fox jumps over the lazy dog, twice", "sky"]
@@ -85,6 +86,21 @@ def test_text_cut_at_its_end_equals_the_whole_context() -> None:
     whole = clip_model.clip_model.encode_text(clip_model.tokenize(PROMPTS))
     assert_close(clip_model.text_features(PROMPTS), whole, atol=1e-6, rtol=0)
     assert_close(clip_model.encode_text(PROMPTS), F.normalize(whole, dim=-1), atol=1e-6, rtol=0)
+
+
+def test_words_blocks_and_end_are_the_whole_text_tower() -> None:
+    clip_model = tiny_clip()
+    ids = clip_model.tokenize(PROMPTS)
+    tokens = clip_model.place_words(clip_model.clip_model.token_embedding(ids))
+    for block in clip_model.text_blocks:
+        tokens = block(tokens, attn_mask=causal_mask(tokens))
+    assert_close(clip_model.finish_text(tokens, ids.argmax(dim=1)), clip_model.text_features(PROMPTS))
+
+
+def test_a_checkpoint_with_other_names_is_read_by_them() -> None:
+    state = {f"old.{name}": tensor for name, tensor in tiny_clip_weights().items()}
+    clip_model = CLIPBackbone.from_config(TINY_CLIP, state, file_name="old.{}".format)
+    assert_close(clip_model.text_features(PROMPTS), tiny_clip().text_features(PROMPTS))
 
 
 def test_a_prompt_longer_than_the_context_is_cut_and_still_ends() -> None:

@@ -6,7 +6,7 @@ import torch
 from torch.testing import assert_close
 
 from densevl.core.errors import ShapeError
-from densevl.ops.tokens import map_to_tokens, pad_to_multiple, resize_position_table, tokens_to_map
+from densevl.ops.tokens import causal_mask, map_to_tokens, pad_to_multiple, resize_position_table, tokens_to_map
 
 
 def test_padding_adds_zeros_at_the_bottom_and_right_only() -> None:
@@ -20,6 +20,14 @@ def test_padding_adds_zeros_at_the_bottom_and_right_only() -> None:
 def test_whole_patches_are_not_padded() -> None:
     pixels = torch.rand(1, 3, 8, 12)
     assert torch.equal(pad_to_multiple(pixels, 4), pixels)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_token_sees_itself_and_those_before(dtype: torch.dtype) -> None:
+    attn_mask = causal_mask(torch.rand(5, 3, 8, dtype=dtype))
+    inf = torch.inf
+    assert torch.equal(attn_mask, torch.tensor([[0, -inf, -inf], [0, 0, -inf], [0, 0, 0]], dtype=dtype))
+    assert attn_mask.dtype == dtype
 
 
 def test_tokens_lie_row_by_row() -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,35 @@ def test_a_pickle_that_would_run_code_is_refused_and_does_not_run(tmp_path: Path
     assert not _Trap.ran
 
 
+def save_with_config_node(path: Path, module: str) -> None:
+    """Tensors beside a config of another package's class, as published checkpoints have it."""
+
+    class CfgNode(dict):
+        pass
+
+    CfgNode.__module__, CfgNode.__qualname__ = module, "CfgNode"
+    modules = {name: types.ModuleType(name) for name in (module.partition(".")[0], module)}
+    modules[module].CfgNode = CfgNode
+    node = CfgNode(lr=0.1, data=CfgNode(root="videos"))
+    node.__dict__["__immutable__"] = True
+    with pytest.MonkeyPatch.context() as patch:  # gone again when the file is read
+        for name, stand_in in modules.items():
+            patch.setitem(sys.modules, name, stand_in)
+        torch.save({"model": {f"module.{key}": value for key, value in TENSORS.items()}, "config": node}, path)
+
+
+def test_a_yacs_config_beside_the_tensors_is_read_without_yacs(tmp_path: Path) -> None:
+    save_with_config_node(tmp_path / "w.pth", "yacs.config")
+    assert_read(tmp_path / "w.pth")
+    assert not [entry for entry in torch.serialization.get_safe_globals() if "yacs" in str(entry)]
+
+
+def test_another_class_beside_the_tensors_is_refused_and_named(tmp_path: Path) -> None:
+    save_with_config_node(tmp_path / "w.pth", "other.config")
+    with pytest.raises(WeightsError, match=r"w\.pth cannot be read as tensors .*save its state_dict\(\) alone"):
+        read_state_dict(tmp_path / "w.pth")
+
+
 @pytest.mark.parametrize("name", ["w.pt", "w.safetensors"])
 @pytest.mark.parametrize("content", [b"", b"not weights at all"])
 def test_a_damaged_file_is_a_weights_error(tmp_path: Path, name: str, content: bytes) -> None:
@@ -162,6 +192,17 @@ def test_what_the_config_names_may_be_missing_or_extra() -> None:
     assert report.missing == ("head.weight", "head.bias")
     assert report.unexpected == ("extra",)
     assert "2 of 4 tensors match" in str(report)
+
+
+def test_a_file_may_have_names_of_its_own_and_is_reported_in_them() -> None:
+    module = make_module()
+    weights = {f"old_{key}": torch.full_like(value, 2.0) for key, value in module.state_dict().items()}
+    report = load_strict(module, weights, name="thing", file_name="old_{}".format)
+    assert set(report.matched) == set(weights)
+    assert all((value == 2).all() for value in module.state_dict().values())
+    weights["a.bias"] = weights.pop("old_a.bias")
+    with pytest.raises(WeightsError, match=r"1 missing \(old_a\.bias\), 1 extra \(a\.bias\)"):
+        load_strict(module, weights, name="thing", file_name="old_{}".format)
 
 
 def test_another_shape_is_named_with_both_shapes() -> None:
