@@ -117,7 +117,7 @@ def _open_all(paths: Sequence[Path], seconds: Mapping[Path, int], request: Check
     for decoder in decoders:
         idle.put(decoder)
 
-    def look(path: Path) -> tuple[str, str] | None:
+    def _look(path: Path) -> tuple[str, str] | None:
         decoder = idle.get()
         try:
             return _fault_of(path, seconds.get(path), request.decode, decoder)
@@ -125,7 +125,7 @@ def _open_all(paths: Sequence[Path], seconds: Mapping[Path, int], request: Check
             idle.put(decoder)
 
     pool = ThreadPoolExecutor(request.workers)
-    futures = [pool.submit(look, path) for path in paths]
+    futures = [pool.submit(_look, path) for path in paths]
     try:
         faults = request.track((future.result() for future in futures), len(paths))
         return {path: fault for path, fault in zip(paths, faults, strict=True) if fault}
@@ -159,7 +159,7 @@ def _fault_of(path: Path, seconds: int | None, decode: Decode, decoder: DecoderP
 
 def _shortness(frames: int, lasts: float, seconds: int | None) -> tuple[str, str] | None:
     if frames < _FEWEST_FRAMES:
-        return "short", f"{frames} frames, fewer than {_FEWEST_FRAMES}"
+        return "short", f"{frames} frame{'s' * (frames > 1)}, fewer than {_FEWEST_FRAMES}"
     if seconds is not None and lasts < _SHORT_SHARE * seconds:
         return "short", f"{lasts:.1f} of {seconds} seconds ({frames} frames)"
     return None

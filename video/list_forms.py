@@ -2,7 +2,8 @@
 
 form                       a row is read as
 text                       `path label`, cut behind the last clip suffix (`my clips/a.mp4 riding a bike`: both keep
-                           their blanks), in a line without one at the last blank or comma
+                           their blanks), in a line without one before a last number, at its only comma, or at
+                           the last blank
 csv of two columns         path, label (quotes may hold commas; with or without the header `path,label`)
 csv of Kinetics            label, youtube_id, time_start, time_end, split: any order, further columns are ignored
 JSON                       [{"path": .., "label": ..}], [[path, label]] or {path: label}
@@ -24,8 +25,14 @@ from densevl.core.errors import DataError
 from densevl.data.frames import CLIP_SUFFIXES
 from video.clip_files import Moment
 
-_LINE = re.compile(rf"(.*(?:{'|'.join(map(re.escape, CLIP_SUFFIXES))}))(\s*,\s*|\s+)(.+)", re.IGNORECASE)
-_LINE_WITHOUT_SUFFIX = re.compile(r"(.*[^,\s])(\s*,\s*|\s+)([^,\s]+)")
+_SEPARATOR = r"(\s*,\s*|\s+)"
+_SUFFIX = "|".join(map(re.escape, CLIP_SUFFIXES))
+_LINES = (  # path, separator, label; the first that fits
+    re.compile(rf"(.*(?:{_SUFFIX})){_SEPARATOR}(.+)", re.IGNORECASE),
+    re.compile(rf"(.*[^,\s]){_SEPARATOR}(\d+)"),
+    re.compile(r"([^,]*[^,\s])(\s*,\s*)([^,]+)"),
+    re.compile(rf"(.*[^,\s]){_SEPARATOR}([^,\s]+)"),
+)
 _NUMBERS = re.compile(r"\d+([,\s]+\d+)+")  # some lists name the number of frames before the label
 _QUOTE = 'take the surplus away, or put a field that holds a comma in "quotes"'
 _MOMENT_COLUMNS = ("youtube_id", "time_start", "time_end")
@@ -106,6 +113,10 @@ def read_rows(file: Path) -> ListFile:
 def _read_lines(text: str, source: str) -> ListFile:
     lines = ((number, line.strip()) for number, line in enumerate(text.split("\n"), 1))
     rows = tuple(_read_line(number, line, source) for number, line in lines if line)
+    looks_like_names = rows and re.fullmatch(r"\w+", rows[0].path) and re.fullmatch(r"[^\W\d]\w*", rows[0].label)
+    if looks_like_names and len(rows) > 1 and all(row.path.lower().endswith(CLIP_SUFFIXES) for row in rows[1:]):
+        what = f"{rows[0].shown} looks like a header; expected the columns 'path,label', or no header"
+        raise ClipListError(f"{source} line {rows[0].line}: {what}; rename its columns, or remove it")
     return ListFile(source, "a path ends behind a clip's suffix, or at the last blank; the rest is the label", rows)
 
 
@@ -113,7 +124,7 @@ def _read_line(number: int, line: str, source: str) -> ListRow:
     cells = next(csv.reader([line], skipinitialspace=True)) if line.startswith('"') else ()
     if len(cells) == 2:
         return ListRow(number, cells[0].strip(), _unquoted(cells[1]))
-    found = _LINE.fullmatch(line) or _LINE_WITHOUT_SUFFIX.fullmatch(line)
+    found = next(filter(None, (form.fullmatch(line) for form in _LINES)), None)
     if found is None or found[3].lower().endswith(CLIP_SUFFIXES):
         return ListRow(number, line)
     path, separator, label = found.groups()

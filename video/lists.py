@@ -78,8 +78,9 @@ def read_clip_list(
         listed = read_rows(source)
         paths = _paths_of(listed, source.parent if root is None else Path(root))
     labels, names = number_labels(listed, class_names)
-    logger.info("%s: %d clips, %d classes (%s)", source, len(labels), len(names), listed.rule)
-    return ClipList(paths, labels, names, str(source), listed.rule)
+    clips = ClipList(paths, labels, names, str(source), listed.rule)
+    logger.info("%s: %d clips, %d classes (%s)", source, len(clips), clips.num_classes, listed.rule)
+    return clips
 
 
 def _paths_of(listed: ListFile, root: Path) -> tuple[Path, ...]:
@@ -146,21 +147,22 @@ def _refuse_what_is_no_label(listed: ListFile, class_names: Sequence[str]) -> No
 def _check_numbers(listed: ListFile, class_names: Sequence[str] | None) -> tuple[int, ...]:
     labels = tuple(int(row.label) for row in listed.rows)
     lowest, highest = min(labels), max(labels)
-    span = f"labels run from {lowest} to {highest}, and 0 never occurs"
+    seem_from_1 = (
+        f"labels run from {lowest} to {highest}, and 0 never occurs: if they count from 1, subtract 1 from each"
+    )
     if not class_names:
         if lowest == 1:
-            cure = f"subtract 1 from each if they count from 1; read as they are: {highest + 1} classes (0..{highest})"
-            logger.warning("%s: %s; %s", listed.source, span, cure)
+            kept = f"read as they are: {highest + 1} classes (0..{highest})"
+            logger.warning("%s: %s; %s", listed.source, seem_from_1, kept)
         return labels
     total = len(class_names)
-    if lowest > 0 and highest == total:
-        cure = "labels count from 0 here, so subtract 1 from each"
-        raise ClipListError(f"{listed.where(listed.rows[labels.index(highest)])}: {span}; {cure}")
     beyond = [row for row, label in zip(listed.rows, labels, strict=True) if label >= total]
     if beyond:
         what = f"label {beyond[0].label} is beyond the class list, which has {total} classes (0..{total - 1})"
-        cure = f"read as {beyond[0].shown}; take the class list that belongs to this list"
-        raise ClipListError(f"{listed.where(beyond[0])}: {what}; {cure}{_and_more(beyond)}")
+        cure = "take the class list that belongs to this list"
+        if lowest > 0 and highest == total:
+            cure = f"{seem_from_1}; else {cure}"
+        raise ClipListError(f"{listed.where(beyond[0])}: {what}; read as {beyond[0].shown}; {cure}{_and_more(beyond)}")
     return labels
 
 

@@ -148,6 +148,14 @@ def test_an_interrupt_ends_the_decoders_without_waiting_for_them(
     assert time.monotonic() - started < 30  # of 60 that a decoder has
 
 
+def test_a_clip_of_fewer_frames_than_any_sample_is_short(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    for frames in (1, 7, 8):
+        make_clip(tmp_path / "a" / f"{frames}.mp4", frames=frames)
+    found = {Path(fix.path).name: fix.detail for fix in check_kinetics(tmp_path, CheckRequest()).problems}
+    assert found == {"1.mp4": "1 frame, fewer than 8", "7.mp4": "7 frames, fewer than 8"}
+
+
 def test_a_label_of_minus_1_is_none(tmp_path: Path, clip: Path) -> None:
     place(clip, tmp_path, "a.mp4", "b.mp4")
     (tmp_path / "val.txt").write_text("a.mp4 0\nb.mp4 -1\n")

@@ -78,8 +78,11 @@ def test_class_folders_are_a_list(tmp_path: Path) -> None:
     ("text", "told"),
     [
         ("a.mp4 0\n\nb.mp4 3\nc.mp4 4\n", ["line 3", "label 3 is beyond", "3 classes (0..2)", "b.mp4", "and 1 more"]),
-        ("a.mp4 1\nb.mp4 2\nc.mp4 3\n", ["line 3", "labels run from 1 to 3, and 0 never", "subtract 1"]),
-        ("a.mp4 2\nb.mp4 3\n", ["line 2", "labels run from 2 to 3", "subtract 1"]),
+        (
+            "a.mp4 1\nb.mp4 2\nc.mp4 3\n",
+            ["line 3", "label 3 is beyond", "labels run from 1 to 3, and 0 never", "subtract 1"],
+        ),
+        ("a.mp4 2\nb.mp4 3\n", ["line 2", "3 classes (0..2)", "labels run from 2 to 3", "subtract 1"]),
         ("a.mp4 0\nb c.mp4\n", ["line 2", "no label", "path 'b c.mp4', no label", "behind a clip's suffix"]),
         ("a.mp4 0\nb.mp4 -1\nc.mp4 -2\n", ["line 2", "whole numbers from 0 on", "label '-1'", "and 1 more"]),
         ("a.mp4 -2\n", ["line 1", "whole numbers from 0 on", "label '-2'"]),
