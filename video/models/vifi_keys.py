@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from densevl.core.errors import WeightsError
@@ -18,6 +19,7 @@ PREFIX, SUFFIX = "prompt_learner.token_prefix", "prompt_learner.token_suffix"
 TOKEN_TABLE = "token_embedding.weight"  # in CLIP's files; ViFi-CLIP's have none
 _WORD_BUFFERS = (WORDS, PREFIX, SUFFIX)
 _HEAD_WIDTH = 64  # of every published CLIP
+_SAME_ROW = 1e-2  # between one row of two token tables, stored in any precision
 
 
 def clip_file_name(name: str) -> str:
@@ -115,6 +117,25 @@ def read_config(towers: Mapping[str, Tensor], num_heads: tuple[int, int] | None)
             "layers": _depth(towers, "text_encoder"),
         },
     }
+
+
+def check_token_table(words: Mapping[str, Tensor], start_row: Tensor) -> None:
+    """See that a token table belongs to a checkpoint: every embedded class name begins with the start token's row.
+
+    Args:
+        words: the embedded class names of the checkpoint, [K, L, Dt] each; may be empty.
+        start_row: [Dt], the start token's row in the table.
+
+    Raises:
+        WeightsError: it is the table of another CLIP.
+    """
+    for name in words.keys() & {WORDS, PREFIX}:
+        stored = words[name].flatten(0, -2)[0].to(start_row)
+        if stored.shape != start_row.shape or not torch.allclose(stored, start_row, atol=_SAME_ROW):
+            raise WeightsError(
+                f"the token table is not that of the CLIP this checkpoint was trained from ({name} differs): give the "
+                "token_embedding.weight of the same OpenAI CLIP"
+            )
 
 
 def _shape(tensors: Mapping[str, Tensor], name: str, axes: int) -> tuple[int, ...]:

@@ -81,6 +81,13 @@ def test_its_precision_is_kept(prompts: PromptSizes | None, dtype: torch.dtype) 
     assert_close(model(video.to(dtype)).float(), tiny_vifi(prompts)(video), atol=tolerance, rtol=0)
 
 
+def test_it_is_made_where_its_clip_is() -> None:
+    for prompts in (PROMPTS, PromptSizes(3, 1, 1, 1)):
+        model = ViFiCLIP(tiny_clip().to("meta"), NAMES, prompts=prompts)
+        tensors = [*model.parameters(), *model.buffers()]
+        assert {tensor.device.type for tensor in tensors} == {"meta"}
+
+
 def test_autocast_gives_the_same_within_its_precision() -> None:
     model, video = tiny_vifi(PROMPTS), tiny_video()
     with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -212,8 +219,10 @@ def test_the_embedded_class_names_are_the_whole_context() -> None:
     assert "prompt_learner.complete_text_embeddings" not in ViFiCLIP(tiny_clip()).to_state_dict()
 
 
-def test_the_class_names_of_a_checkpoint_are_dropped_for_other_ones() -> None:
-    model = rebuilt(published(), ("swimming", "running"))
+def test_the_class_names_of_a_checkpoint_are_dropped_for_other_ones(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO"):
+        model = rebuilt(published(), ("swimming", "running"))
+    assert "the names of its 3 classes are dropped" in caplog.text
     assert model(tiny_video()).shape == (2, 2)
     assert rebuilt(published(), ()).token_ids.shape == (0, 0)
 

@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from densevl.core.errors import WeightsError
-from tests.video.models.tiny_vifi import PROMPTS, published
+from tests.video.models.tiny_vifi import PROMPTS, published, token_table
 from video.models.vifi_keys import (
     TOKEN_TABLE,
+    check_token_table,
     clip_file_name,
     prompt_file_name,
     read_config,
@@ -98,3 +99,14 @@ def test_a_position_table_that_is_no_square_is_refused() -> None:
     towers = split_state(published(None))[0] | {"image_encoder.positional_embedding": torch.zeros(16, 48)}
     with pytest.raises(WeightsError, match=r"16 rows, which is no 1 \+ n\*n"):
         read_config(towers, (3, 2))
+
+
+def test_the_start_tokens_row_tells_token_tables_apart() -> None:
+    row = token_table()[49406]
+    for prompts in (None, PROMPTS):
+        words = split_state(published(prompts))[2]
+        check_token_table({name: tensor.half() for name, tensor in words.items()}, row)
+        for other in (row + 0.1, row[:-1]):
+            with pytest.raises(WeightsError, match="not that of the CLIP"):
+                check_token_table(words, other)
+    check_token_table({}, row)
