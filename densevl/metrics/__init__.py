@@ -1,7 +1,8 @@
-"""Figures over data sets: counts per picture, figures at the end."""
+"""Figures over data sets: counts per item, figures at the end."""
 
 from __future__ import annotations
 
+from densevl.metrics.classification import ClassificationReport, rank_of_label
 from densevl.metrics.segmentation import MeanIoU, reduce_zero_label
 
-__all__ = ["MeanIoU", "reduce_zero_label"]
+__all__ = ["ClassificationReport", "MeanIoU", "rank_of_label", "reduce_zero_label"]
