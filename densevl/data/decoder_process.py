@@ -256,9 +256,12 @@ def serve() -> None:
         _end_after(0)
         logged = [(record.name, record.levelno, record.getMessage()) for record in notes.buffer]
         notes.flush()
-        answers.write(json.dumps(answer | {"shape": frames.shape, "log": logged}).encode() + b"\n")
-        answers.write(frames.reshape(-1))
-        answers.flush()
+        try:
+            answers.write(json.dumps(answer | {"shape": frames.shape, "log": logged}).encode() + b"\n")
+            answers.write(frames.reshape(-1))
+            answers.flush()
+        except BrokenPipeError:
+            os._exit(0)  # nobody is left to answer
 
 
 class _Bench:

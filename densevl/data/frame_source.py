@@ -171,7 +171,7 @@ def time_stamp(seconds: float) -> str:
 
 
 def _scan(path: Path, every: int | None) -> _Clip:
-    """The wanted frames of a clip, those included that its index lists and the file lacks."""
+    """The wanted frames of a clip, those included that the file promises and lacks."""
     try:
         scan = scan_packets(path)
     except ClipError as error:
