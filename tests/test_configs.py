@@ -15,7 +15,7 @@ from densevl.core.errors import ClassListError, WeightsError
 from densevl.refiners import DINOiserRefiner
 from tests.tiny import TINY_CLIP, tiny_clip
 
-NAMES = sorted(model_configs())
+NAMES = sorted(model_configs("segmentation"))
 
 
 @pytest.fixture

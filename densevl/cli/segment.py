@@ -15,7 +15,8 @@ from densevl.core.files import require_writable
 
 if TYPE_CHECKING:
     from densevl.data import FrameSource, PictureSource
-    from densevl.tasks.folder_run import FolderRun, RunResult
+    from densevl.tasks.folder_run import FolderRun
+    from densevl.tasks.run_documents import RunResult
     from densevl.tasks.segmenter import Segmenter
     from densevl.vocab import ClassList
 
@@ -181,20 +182,20 @@ def parse_batch_size(text: str) -> int | None:
     return int(text)
 
 
-def run_with_progress(folder_run: FolderRun, out: Path) -> RunResult:
+def run_with_progress(folder_run: FolderRun, out: Path, *, unit: str = "picture") -> RunResult:
     """The run under a progress bar (rate and remaining time) on stderr."""
     from tqdm import tqdm
 
-    with tqdm(total=len(folder_run.source), unit="picture", file=sys.stderr, dynamic_ncols=True) as bar:
+    with tqdm(total=len(folder_run.source), unit=unit, file=sys.stderr, dynamic_ncols=True) as bar:
         return folder_run.run(out, progress=bar.update)
 
 
-def finish(result: RunResult, *, as_json: bool) -> int:
+def finish(result: RunResult, *, as_json: bool, noun: str = "picture", document: str = "report.html") -> int:
     """Say what was done; 6 when inputs failed."""
     if as_json:
         print(json.dumps(result.as_dict(), ensure_ascii=False))
     else:
-        print(result.sentence(), file=sys.stderr)
+        print(result.sentence(noun, document), file=sys.stderr)
     return EXIT_PARTIAL if result.failed else EXIT_DONE
 
 

@@ -29,9 +29,9 @@ def config_folder() -> Path:
     return inside if inside.is_dir() else package.parent / "configs"
 
 
-def model_configs() -> dict[str, Path]:
-    """Every model we ship, by name; files named `train_...` say how one is trained."""
-    files = sorted(config_folder().glob("*/*/*.py"))
+def model_configs(field: str = "*") -> dict[str, Path]:
+    """Every model we ship, or those of one folder such as `segmentation`, by name; `train_...` files train one."""
+    files = sorted(config_folder().glob(f"{field}/*/*.py"))
     models = (path for path in files if "_base_" not in path.parts and not path.stem.startswith("train_"))
     return {path.stem.replace("_", "-"): path for path in models}
 

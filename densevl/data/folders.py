@@ -27,6 +27,19 @@ WRITTEN_FOLDERS = ("labels", "overlay", "scores", "confidence", "geojson")
 
 
 @dataclass(frozen=True)
+class FileKind:
+    """What a run takes from a folder or glob: by suffix, and in words."""
+
+    suffixes: tuple[str, ...]
+    single: str
+    plural: str
+
+
+CLIP_FILES = FileKind(CLIP_SUFFIXES, "clip", "clips")
+_PICTURES_AND_CLIPS = FileKind((*PICTURE_SUFFIXES, *CLIP_SUFFIXES), "picture, a clip", "pictures")
+
+
+@dataclass(frozen=True)
 class PictureSource:
     """The pictures of a run (a core.stages.Source).
 
@@ -92,11 +105,37 @@ def open_source(
     Raises:
         SourceError: absent, unreadable, without pictures, or two pictures that would become one output.
     """
+    paths, names = find_files(text, _PICTURES_AND_CLIPS, stdin=stdin, exclude=exclude)
+    if any(map(is_clip, paths)):
+        source: PictureSource | FrameSource = FrameSource(paths, names, every=every)
+    else:
+        source = PictureSource(tuple(paths), tuple(names))
+    refuse_clashes(source.paths, source.output_names, exclude=exclude)
+    return source
+
+
+def find_files(
+    text: str, kind: FileKind, *, stdin: TextIO | None = None, exclude: str | Path | None = None
+) -> tuple[list[Path], list[str]]:
+    """The files that SOURCE means, as `open_source` finds them, whatever is made of them.
+
+    Args:
+        text: the SOURCE argument.
+        kind: what is taken from a folder or glob.
+        stdin: where `-` is read from; sys.stdin if None.
+        exclude: the output folder.
+
+    Returns:
+        Paths and output names; the names are not yet seen to be free of clashes.
+
+    Raises:
+        SourceError: absent, unreadable, or without such files.
+    """
     path = Path(text)
     if text == "-":
         paths, root = _from_list(stdin or sys.stdin, Path.cwd(), "the list on stdin")
     elif text and os.path.isdir(text):
-        paths, root = _pictures_of(_walk(path, ()), path, exclude, f"the folder {shown(path)}"), path
+        paths, root = _files_of(_walk(path, ()), kind, path, exclude=exclude, place=f"the folder {shown(path)}"), path
     elif os.path.isfile(text) and path.suffix.lower() == ".txt":
         paths, root = _from_list_file(path)
     elif os.path.isfile(text):
@@ -104,21 +143,23 @@ def open_source(
     elif glob.has_magic(text):
         found = (Path(match) for match in glob.iglob(text, recursive=True) if os.path.isfile(match))
         root = _fixed_part(text)
-        paths = _pictures_of(found, root, exclude, f"the pattern '{text}'")
+        paths = _files_of(found, kind, root, exclude=exclude, place=f"the pattern '{text}'")
     else:
         raise SourceError(
-            f"SOURCE '{text}' does not exist, or its folder may not be read: give a picture, a clip, a folder, a glob "
+            f"SOURCE '{text}' does not exist, or its folder may not be read: give a {kind.single}, a folder, a glob "
             "in quotes, a .txt list of paths, or - to read paths from stdin"
         )
-    names = [_name(file, root) for file in paths]
-    if any(map(is_clip, paths)):
-        source: PictureSource | FrameSource = FrameSource(paths, names, every=every)
-    else:
-        source = PictureSource(tuple(paths), tuple(names))
-    _refuse_nested(source.paths, source.output_names)
-    folds_case = exclude is not None and _folds_case(Path(exclude))
-    _refuse_clashes(source.paths, source.output_names, folds_case=folds_case)
-    return source
+    return paths, [_name(file, root) for file in paths]
+
+
+def refuse_clashes(paths: Sequence[Path], names: Sequence[str], *, exclude: str | Path | None = None) -> None:
+    """See that every item gets an output of its own in the folder `exclude`.
+
+    Raises:
+        SourceError: two would become one output, or an output would stand where a folder must.
+    """
+    _refuse_nested(paths, names)
+    _refuse_same(paths, names, folds_case=exclude is not None and _folds_case(Path(exclude)))
 
 
 def find_pictures(folder: Path) -> list[Path]:
@@ -163,21 +204,23 @@ def _walk(folder: Path, above: tuple[str, ...]) -> Iterator[Path]:
             yield Path(entry.path)
 
 
-def _pictures_of(files: Iterator[Path], root: Path, exclude: str | Path | None, place: str) -> list[Path]:
-    """The files with a picture's or a clip's suffix, sorted, without those an earlier run wrote."""
+def _files_of(
+    files: Iterator[Path], kind: FileKind, root: Path, *, exclude: str | Path | None, place: str
+) -> list[Path]:
+    """The files with one of the suffixes, sorted, without those an earlier run wrote."""
     written = _is_written(root, exclude)
-    pictures: set[Path] = set()  # a glob with two ** finds a file twice
+    taken: set[Path] = set()  # a glob with two ** finds a file twice
     others, left_out = Counter[str](), 0
     for file in files:
-        if file.suffix.lower() not in (*PICTURE_SUFFIXES, *CLIP_SUFFIXES):
+        if file.suffix.lower() not in kind.suffixes:
             others[file.suffix.lower() or "no suffix"] += 1
         elif written(file):
             left_out += 1
         else:
-            pictures.add(file)
-    if not pictures:
-        raise SourceError(_no_pictures(place, others, left_out))
-    return sorted(pictures, key=Path.as_posix)
+            taken.add(file)
+    if not taken:
+        raise SourceError(_no_files(kind, place, others, left_out))
+    return sorted(taken, key=Path.as_posix)
 
 
 def _is_written(root: Path, exclude: str | Path | None) -> Callable[[Path], bool]:
@@ -194,12 +237,11 @@ def _is_written(root: Path, exclude: str | Path | None) -> Callable[[Path], bool
     return lambda file: holds_outputs(file.parent)
 
 
-def _no_pictures(place: str, others: Counter[str], left_out: int) -> str:
+def _no_files(kind: FileKind, place: str, others: Counter[str], left_out: int) -> str:
     seen = ", ".join(f"{count} {suffix}" for suffix, count in others.most_common(8)) or "no files"
-    more = f" and {left_out} pictures that an earlier run wrote" if left_out else ""
+    more = f" and {left_out} {kind.plural} that an earlier run wrote" if left_out else ""
     return (
-        f"no pictures in {place}: found {seen}{more}; looked for "
-        f"{' '.join((*PICTURE_SUFFIXES, *CLIP_SUFFIXES))}. Convert the files, or "
+        f"no {kind.plural} in {place}: found {seen}{more}; looked for {' '.join(kind.suffixes)}. Convert the files, or "
         "list their paths in a .txt file, which is taken as it is"
     )
 
@@ -246,7 +288,7 @@ def _name(file: Path, root: Path) -> str:
     return shown(Path(relative).with_suffix("").as_posix())
 
 
-def _refuse_clashes(paths: Sequence[Path], names: Sequence[str], *, folds_case: bool) -> None:
+def _refuse_same(paths: Sequence[Path], names: Sequence[str], *, folds_case: bool) -> None:
     first: dict[str, Path] = {}
     for path, name in zip(paths, names, strict=True):
         key = unicodedata.normalize("NFC", name.casefold()) if folds_case else name

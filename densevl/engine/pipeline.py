@@ -26,10 +26,7 @@ from densevl.engine.journal import Journal, Record
 from densevl.engine.runtime import is_out_of_memory
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from densevl.core.stages import Source, Writer
-    from densevl.core.structures import Segmentation
 
 logger = logging.getLogger(__name__)
 
@@ -70,10 +67,10 @@ class _Item:
 
     index: int
     name: str
-    picture: np.ndarray | None = None
+    content: Any = None  # what the source read: a picture [H, W, 3]
     input_sha256: str = ""
     finished: bool = False
-    result: Segmentation | None = None
+    result: Any = None
     reason: str = ""
 
 
@@ -122,23 +119,26 @@ class Pipeline:
     """What a run is made of.
 
     Attributes:
-        source: where pictures come from.
+        source: where pictures (or other items) come from.
         infer: pictures [H, W, 3] of one group -> their results, in order; called in the calling thread.
-        writers: one for each kind of output.
+        writers: one for each kind of output; one that gives None has nothing to write for that item.
         journal: of the output folder.
         settings: fingerprint of all that decides the outputs beside the input bytes; not of the group size, which may
             move the last bits.
         row: index and result -> what the journal keeps for the summary (JSON values).
+        wanted: a finished item's record -> the outputs that must still be there; None: one of every writer. Needed
+            where writers give None.
         on_error: "skip" lists a failed item and goes on, "stop" raises its error.
         workers: threads that read and write; also the items that may wait before and behind inference.
     """
 
     source: Source
-    infer: Callable[[list[np.ndarray]], Sequence[Segmentation]]
+    infer: Callable[[list[Any]], Sequence[Any]]
     writers: Sequence[Writer]
     journal: Journal
     settings: str
-    row: Callable[[int, Segmentation], Mapping[str, Any]]
+    row: Callable[[int, Any], Mapping[str, Any]]
+    wanted: Callable[[Record], Iterable[str]] | None = None
     on_error: Literal["skip", "stop"] = "skip"
     workers: int = min(MOST_WORKERS, os.cpu_count() or 1)
 
@@ -193,14 +193,15 @@ class Pipeline:
 
     def _read(self, item: _Item) -> _Item:
         """See whether an item is finished, and decode it where it is not; files are hashed here, beside inference."""
-        if self.journal.newest(item.name) is None:
+        record = self.journal.newest(item.name)
+        if record is None:
             return self._decode(item)
         try:
             item.input_sha256 = self.source.digest(item.index)
         except Exception as error:
             self._fail(item, error)
             return item
-        wanted = [writer.path(item.name) for writer in self.writers]
+        wanted = self.wanted(record) if self.wanted else [writer.path(item.name) for writer in self.writers]
         settings, digest = self.settings, item.input_sha256
         item.finished = (
             self.journal.finished(item.name, input_sha256=digest, settings=settings, wanted=wanted) is not None
@@ -208,9 +209,9 @@ class Pipeline:
         return item if item.finished else self._decode(item)
 
     def _decode(self, item: _Item) -> _Item:
-        if item.picture is None and not item.reason:
+        if item.content is None and not item.reason:
             try:
-                item.picture, item.input_sha256 = self.source.read(item.index)
+                item.content, item.input_sha256 = self.source.read(item.index)
             except Exception as error:
                 self._fail(item, error)
         return item
@@ -218,7 +219,7 @@ class Pipeline:
     def _infer(self, items: list[_Item]) -> None:
         """One call for the group; where it fails, one call an item, so that the culprit fails alone."""
         try:
-            results = self.infer([item.picture for item in items if item.picture is not None])
+            results = self.infer([item.content for item in items if item.content is not None])
         except Exception as error:
             if len(items) == 1 or isinstance(error, FAULTS_OF_THE_RUN):
                 self._fail(items[0], error)
@@ -238,11 +239,13 @@ class Pipeline:
             return _Outcome(item.index, item.name, None)
         encoded: dict[str, bytes] = {}
         row: Mapping[str, Any] = {}
-        if item.result is not None and item.picture is not None:
+        if item.result is not None and item.content is not None:
             try:
                 row = self.row(item.index, item.result)
                 for writer in self.writers:
-                    encoded[writer.path(item.name)] = writer.encode(item.name, item.result, item.picture)
+                    data = writer.encode(item.name, item.result, item.content)
+                    if data is not None:
+                        encoded[writer.path(item.name)] = data
             except Exception as error:
                 self._fail(item, error)
                 encoded, row = {}, {}

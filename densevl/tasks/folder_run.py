@@ -17,8 +17,15 @@ from densevl.core.structures import Segmentation
 from densevl.data import FrameSource, PictureSource
 from densevl.engine.journal import Journal
 from densevl.engine.pipeline import Failure, Pipeline, fixed_groups
-from densevl.engine.runtime import versions
-from densevl.tasks.run_documents import classes_document, failed_document, picture_row, report_rows, summary_document
+from densevl.tasks.run_documents import (
+    RunResult,
+    classes_document,
+    failed_document,
+    picture_row,
+    report_rows,
+    run_document,
+    summary_document,
+)
 from densevl.tasks.segmenter import Segmenter, apply_threshold
 from densevl.visualize import WRITERS, coco_document, write_report
 from densevl.vocab import ClassList, load_templates
@@ -43,38 +50,6 @@ class RunOptions:
     templates: str | None = None
     on_error: Literal["skip", "stop"] = "skip"
     batch_size: int | None = None
-
-
-@dataclass(frozen=True)
-class RunResult:
-    """What came out: counts, the failed inputs, and where the outputs are."""
-
-    out: Path
-    done: int
-    resumed: int
-    failed: tuple[Failure, ...]
-    seconds: float
-
-    def as_dict(self) -> dict[str, Any]:
-        """For --json."""
-        failed = [{"name": failure.name, "reason": failure.reason} for failure in self.failed]
-        return {
-            "out": str(self.out),
-            "done": self.done,
-            "resumed": self.resumed,
-            "failed": failed,
-            "seconds": round(self.seconds, 3),
-        }
-
-    def sentence(self) -> str:
-        """For people."""
-        resumed = f" ({self.resumed} were done already)" if self.resumed else ""
-        count = self.done + self.resumed
-        text = f"densevl: {count} picture{'s' if count != 1 else ''} labelled{resumed}; see {self.out / 'report.html'}"
-        if self.failed:
-            first = self.failed[0]
-            text += f"\ndensevl: {len(self.failed)} failed, the first: {first.reason}. List: {self.out / 'failed.csv'}"
-        return text
 
 
 class FolderRun:
@@ -127,8 +102,9 @@ class FolderRun:
             )
             count = pipeline.run(fixed_groups(len(self.source), self._group_size), progress)
             self._write_documents(out, journal, count.failed, settings)
-        result = RunResult(out, count.done, count.resumed, count.failed, count.seconds)
-        self._write_run(out, settings, result, started)
+        result = RunResult.of(out, count)
+        batch_size = self.segmenter.window_batch
+        write_atomic(out / "run.json", run_document(settings, result, started=started, batch_size=batch_size))
         return result
 
     def settings(self) -> dict[str, Any]:
@@ -165,14 +141,3 @@ class FolderRun:
         shown = {key: value for key, value in settings.items() if key not in ("config", "classes", "templates")}
         report = write_report(rows, title=f"{len(rows)} pictures labelled", settings=shown, class_names=names)
         write_atomic(out / "report.html", report)
-
-    def _write_run(self, out: Path, settings: Mapping[str, Any], result: RunResult, started: datetime) -> None:
-        document = {
-            "started": started.isoformat(timespec="seconds"),
-            "ended": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            **result.as_dict(),
-            "settings": settings,
-            "batch_size": self.segmenter.window_batch,
-            "versions": versions(),
-        }
-        write_atomic(out / "run.json", json.dumps(document, ensure_ascii=False, indent=1).encode() + b"\n")

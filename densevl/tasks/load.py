@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from densevl.core.config import build_model, find_config, override, read_config
 from densevl.core.errors import WeightsError
 from densevl.engine.runtime import pick_device, pick_precision
-from densevl.tasks.segmenter import Segmenter
 from densevl.weights import find
 
 logger = logging.getLogger(__name__)
@@ -32,14 +32,17 @@ def missing_weights(name_or_config: str | Path) -> list[str]:
     return [name for name in read_config(name_or_config).get("weights", []) if find(name) is None]
 
 
-def choose_model() -> tuple[str, str]:
+def choose_model(preference: Sequence[str] = PREFERENCE) -> tuple[str, str]:
     """The best model whose weights are here, and why, in one line. Downloads nothing.
+
+    Args:
+        preference: names, the best first; those that label pictures unless told otherwise.
 
     Raises:
         WeightsError: no model can run; says how to get the embedded one.
     """
     passed_over = []
-    for name in PREFERENCE:
+    for name in preference:
         missing = missing_weights(name)
         if not missing:
             reason = f"; {passed_over[0]}" if passed_over else ""
@@ -50,7 +53,7 @@ def choose_model() -> tuple[str, str]:
 
 def load(
     name_or_config: str | Path = "auto", device: str = "auto", *, precision: str = "auto", **overrides: Any
-) -> Segmenter:
+) -> Any:
     """Load a model by name (`lite`, `maskclip-b16`, `auto`) or config file.
 
     Args:
@@ -60,7 +63,7 @@ def load(
         **overrides: dotted config keys, e.g. `**{"model.head.logit_scale": 40.0}`.
 
     Returns:
-        The task, in eval mode.
+        The task that the config names, in eval mode: a Segmenter, unless the model is for something else.
 
     Raises:
         UnknownNameError: no such model. WeightsError: its weights are missing or do not fit.
@@ -71,7 +74,7 @@ def load(
     target = pick_device(device)
     path = find_config(name_or_config)
     config = override(read_config(path), overrides)
-    task: Segmenter = build_model(config).to(target)
+    task = build_model(config).to(target)
     task.name, task.config_text = path.stem.replace("_", "-"), config.pretty_text
     task.limits = config.get("limits", "")
     task.dtype = pick_precision(precision, target)

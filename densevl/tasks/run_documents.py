@@ -6,16 +6,69 @@ import csv
 import io
 import itertools
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from densevl.core.structures import Segmentation, no_label_id
 from densevl.data.pictures import shown
 from densevl.engine.journal import Record
-from densevl.engine.pipeline import Failure
+from densevl.engine.pipeline import Failure, RunCount
+from densevl.engine.runtime import versions
 from densevl.visualize import WRITERS, ReportRow, palette
 from densevl.vocab import ClassList
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What came out: counts, the failed inputs, and where the outputs are."""
+
+    out: Path
+    done: int
+    resumed: int
+    failed: tuple[Failure, ...]
+    seconds: float
+
+    @classmethod
+    def of(cls, out: Path, count: RunCount) -> RunResult:
+        """The result of a pipeline's run into a folder."""
+        return cls(out, count.done, count.resumed, count.failed, count.seconds)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For --json."""
+        failed = [{"name": failure.name, "reason": failure.reason} for failure in self.failed]
+        return {
+            "out": str(self.out),
+            "done": self.done,
+            "resumed": self.resumed,
+            "failed": failed,
+            "seconds": round(self.seconds, 3),
+        }
+
+    def sentence(self, noun: str = "picture", document: str = "report.html") -> str:
+        """For people: what was labelled, and the document to look at."""
+        resumed = f" ({self.resumed} were done already)" if self.resumed else ""
+        count = self.done + self.resumed
+        text = f"densevl: {count} {noun}{'s' if count != 1 else ''} labelled{resumed}; see {self.out / document}"
+        if self.failed:
+            first = self.failed[0]
+            text += f"\ndensevl: {len(self.failed)} failed, the first: {first.reason}. List: {self.out / 'failed.csv'}"
+        return text
+
+
+def run_document(settings: Mapping[str, Any], result: RunResult, *, started: datetime, batch_size: int) -> bytes:
+    """run.json: when, what came out, settings and versions."""
+    document = {
+        "started": started.isoformat(timespec="seconds"),
+        "ended": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        **result.as_dict(),
+        "settings": settings,
+        "batch_size": batch_size,
+        "versions": versions(),
+    }
+    return json.dumps(document, ensure_ascii=False, indent=1).encode() + b"\n"
 
 
 def picture_row(result: Segmentation, origin: str | Path) -> dict[str, Any]:
@@ -42,7 +95,7 @@ def classes_document(classes: ClassList) -> bytes:
 def summary_document(records: Iterable[Record], class_names: Sequence[str]) -> bytes:
     """summary.csv: a line a picture in source order, with doubt and the share of every class."""
     header = ["name", "source", "width", "height", "doubt", "no label", *class_names]
-    return _csv(itertools.chain([header], map(_summary_line, records)))
+    return csv_document(itertools.chain([header], map(_summary_line, records)))
 
 
 def _summary_line(record: Record) -> list[Any]:
@@ -54,10 +107,11 @@ def _summary_line(record: Record) -> list[Any]:
 
 def failed_document(failed: Iterable[Failure]) -> bytes:
     """failed.csv: a line an input that could not be done, with the reason."""
-    return _csv([["name", "reason"], *([failure.name, failure.reason] for failure in failed)])
+    return csv_document([["name", "reason"], *([failure.name, failure.reason] for failure in failed)])
 
 
-def _csv(lines: Iterable[Sequence[Any]]) -> bytes:
+def csv_document(lines: Iterable[Sequence[Any]]) -> bytes:
+    """Rows as UTF-8 csv."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(lines)
     return text.getvalue().encode()

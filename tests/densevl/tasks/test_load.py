@@ -34,7 +34,7 @@ def test_auto_takes_the_first_model_that_misses_nothing_and_says_what_the_best_w
 
 
 def test_auto_knows_every_model_that_takes_any_class_list() -> None:
-    assert set(PREFERENCE) == {name for name in model_configs() if not name.endswith("-background")}
+    assert set(PREFERENCE) == {name for name in model_configs("segmentation") if not name.endswith("-background")}
 
 
 def test_auto_without_any_model_says_how_to_get_one(bare_machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
