@@ -17,7 +17,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from logging.handlers import BufferingHandler
 from pathlib import Path
-from sys import path as import_path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -101,7 +100,7 @@ class DecoderProcess:
         request = {"do": wish, "path": os.fspath(path), "backend": self.backend, "limit": self.timeout_sec, **details}
         limit = _TimeLimit(process, self.timeout_sec)
         try:
-            self._send(request)
+            _send(process, request)
             answer, frames = _receive(process.stdout)
         except (EOFError, BrokenPipeError) as error:
             process.wait()
@@ -116,23 +115,19 @@ class DecoderProcess:
             self.close()
         _log_again(answer)
         if "error" in answer:
-            error = _ERRORS.get(answer["error"], UsageError)(answer["message"])
-            if isinstance(error, ClipError):
-                error.path = os.fspath(path)
-            raise error
+            failure = _ERRORS.get(answer["error"], UsageError)(answer["message"])
+            if isinstance(failure, ClipError):
+                failure.path = os.fspath(path)
+            raise failure
         return answer, frames
 
     def _let_go(self, path: str | Path) -> None:
         """Have the process close the file; it answers nothing to that."""
         if self._process is not None and self._owner == os.getpid():
             try:
-                self._send({"do": "close", "path": os.fspath(path)})
+                _send(self._process, {"do": "close", "path": os.fspath(path)})
             except OSError:
                 self.close()
-
-    def _send(self, request: dict[str, Any]) -> None:
-        self._process.stdin.write(json.dumps(request).encode() + b"\n")
-        self._process.stdin.flush()
 
     def _reason(self, is_over: bool, code: int) -> str:
         if is_over or code == -getattr(signal, "SIGALRM", 0):
@@ -210,9 +205,25 @@ class _TimeLimit:
 
 
 def _spawn() -> subprocess.Popen[bytes]:
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, import_path))}
     command = [sys.executable, "-c", _WORKER]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=os.environ | _import_from())
+
+
+def _import_from() -> dict[str, str]:
+    """The environment in which the process finds this package where it is not installed, but lies in a checkout.
+
+    The rest of this process's import path is not handed on: OpenCV puts folders of its own on it, whose `typing` would
+    stand before Python's.
+    """
+    home = Path(__file__).resolve().parents[2]
+    if home.name in ("site-packages", "dist-packages"):
+        return {}
+    return {"PYTHONPATH": os.pathsep.join(filter(None, [str(home), os.environ.get("PYTHONPATH")]))}
+
+
+def _send(process: subprocess.Popen[bytes], request: dict[str, Any]) -> None:
+    process.stdin.write(json.dumps(request).encode() + b"\n")
+    process.stdin.flush()
 
 
 def _receive(answers: BinaryIO) -> tuple[dict[str, Any], np.ndarray]:
