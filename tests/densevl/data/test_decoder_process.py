@@ -315,3 +315,12 @@ def test_a_decoder_that_hangs_ends_itself_where_nobody_is_left_to_kill_it(
         pytest.raises(ClipError, match="not decoded within 1 s, its decoder was killed"),
     ):
         decoder.open(faulty / "hang.mp4")
+
+
+def test_the_process_starts_where_opencv_put_a_folder_with_a_typing_of_its_own_on_the_import_path(
+    clips: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "typing.py").write_text("raise ImportError('not the typing of Python')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with DecoderProcess(timeout_sec=30) as decoder:
+        assert numbers(decoder, next(iter(clips.values())), [0]) == [0]
