@@ -57,7 +57,8 @@ def run(args: argparse.Namespace) -> int:
     """Look, print, judge.
 
     Returns:
-        0 when all is well, 3 when too little can be used, 6 when enough can be used but some files cannot be read.
+        0 when all is well, 3 when too little can be used, 6 when enough can be used but some files are cut off or
+        cannot be read.
 
     Raises:
         UsageError: unknown kind, `--min-coverage` outside 0..1 or without a list, `--workers` below 1, `--timeout` not

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -163,3 +164,8 @@ def test_sound_that_outlasts_the_pictures_is_no_cut(tmp_path: Path) -> None:
     with av.open(str(path)) as container:
         assert container.duration > 5_000_000
     assert scan_packets(path).cut == ""
+
+
+def test_a_file_whose_reading_breaks_off_is_cut_too(clips: dict[str, Path]) -> None:
+    scan = replace(scan_packets(clips["plain.mp4"]), damage="Input/output error")
+    assert scan.cut == "cut off after 60 frames (Input/output error)"
