@@ -81,9 +81,22 @@ class ClassificationReport:
             expected = f"scores [{len(labels)}, {self.num_classes}] without NaN, one row a label"
             raise ShapeError(f"expected {expected}, got {list(scores.shape)}, {int(np.isnan(scores).sum())} NaN")
         self._check_labels(labels)
-        places = rank_of_label(scores, labels)  # [B]
-        np.add.at(self._answers, (labels, scores.argmax(axis=1)), 1)
-        self._top5 += np.bincount(labels[places < TOP], minlength=self.num_classes)
+        self.update_ranked(scores.argmax(axis=1), rank_of_label(scores, labels), labels)
+
+    def update_ranked(self, predictions: np.ndarray, ranks: np.ndarray, labels: np.ndarray) -> None:
+        """Add answered items by their best class [B] and the place of the right one, `rank_of_label` [B].
+
+        Raises:
+            ShapeError: no integers [B]. DataError: a label or prediction that is no class.
+        """
+        predictions, ranks, labels = (np.asarray(values) for values in (predictions, ranks, labels))
+        self._check_labels(labels)
+        self._check_labels(predictions)
+        if not predictions.shape == ranks.shape == labels.shape:
+            shapes = f"{list(predictions.shape)}, {list(ranks.shape)} and {list(labels.shape)}"
+            raise ShapeError(f"expected a prediction and a rank for each label, got {shapes}")
+        np.add.at(self._answers, (labels, predictions), 1)
+        self._top5 += np.bincount(labels[ranks < TOP], minlength=self.num_classes)
 
     def miss(self, labels: np.ndarray) -> None:
         """Add items without an answer, such as files that cannot be read, that count as wrong: [B] labels.

@@ -79,6 +79,16 @@ def test_a_batch_counts_as_its_items_one_by_one() -> None:
     assert (whole.counts == single.counts).all()
 
 
+def test_ranks_count_as_the_scores_they_come_from() -> None:
+    scores, labels = _random(4, 40, 8)
+    by_scores, by_ranks = ClassificationReport(8), ClassificationReport(8)
+    by_scores.update(scores, labels)
+    by_ranks.update_ranked(scores.argmax(axis=1), rank_of_label(scores, labels), labels)
+    assert (by_scores.counts == by_ranks.counts).all()
+    with pytest.raises(ShapeError, match="for each label"):
+        by_ranks.update_ranked(labels, labels[1:], labels)
+
+
 def test_counts_of_shards_add_up_to_one_runs() -> None:
     scores, labels = _random(3, 51, 6)
     whole, parts = ClassificationReport(6), [ClassificationReport(6) for _ in range(3)]
