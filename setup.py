@@ -64,6 +64,8 @@ setup(
     extras_require={"lite": LITE, "test": TEST, "all": sorted({*LITE, *TEST})},
     entry_points={
         "console_scripts": ["densevl = densevl.cli.app:main"],
+        "densevl.commands": ["video = video.cli"],
+        "densevl.evaluations": ["clips = video.evaluate.cli"],
         "densevl.data_kinds": ["kinetics = video.check:check_kinetics"],
     },
 )

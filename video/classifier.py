@@ -1,0 +1,140 @@
+"""VideoClassifier: clip and words -> probabilities. It holds a recogniser and what it sees of a clip."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from densevl.core.errors import MemoryLimitError, ShapeError
+from densevl.core.structures import TextBank
+from densevl.data import open_frames
+from densevl.engine.runtime import autocast, is_out_of_memory
+from densevl.vocab import ClassList, parse_classes
+from video.results import ClipPrediction
+from video.transforms import to_channels_first
+from video.views import ClipViews
+
+Classes = ClassList | Sequence[str] | str | Path
+
+
+class Recogniser(Protocol):
+    """What a video model is to the classifier: a module that gives features of clips and of words."""
+
+    def video_features(self, video: Tensor) -> Tensor:
+        """Clips [B, T, 3, H, W] float RGB in [0, 1] -> [B, E]."""
+        ...
+
+    def text_features(self, class_names: Sequence[str]) -> Tensor:
+        """Names -> [K, E]."""
+        ...
+
+    def logits(self, video_features: Tensor, bank: TextBank) -> Tensor:
+        """Features [B, E] x TextBank [Q, E] -> [B, K], cosines times the model's scale."""
+        ...
+
+
+class VideoClassifier(nn.Module):
+    """Open-vocabulary action recognition.
+
+    Args:
+        recogniser: the model.
+        views: which frames and crops of a clip it sees.
+    """
+
+    def __init__(self, recogniser: Recogniser, views: ClipViews) -> None:
+        super().__init__()
+        self.recogniser, self.views = recogniser, views
+        # what densevl.load knows: its name and config for the record, and one line on what it cannot do for the user
+        self.name = self.config_text = self.limits = ""
+        self.view_batch = 1  # views in one forward pass
+        self.dtype = torch.float32
+        self.eval().requires_grad_(False)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model runs."""
+        return next((parameter.device for parameter in self.parameters()), torch.device("cpu"))
+
+    @torch.inference_mode()
+    def encode(self, classes: Classes) -> TextBank:
+        """Text vectors [Q, E] of a class list, computed once a run; a class has one row per synonym."""
+        words = classes if isinstance(classes, ClassList) else parse_classes(classes)
+        vectors = F.normalize(self.recogniser.text_features(words.queries).float(), dim=-1)  # [Q, E]
+        return TextBank(vectors, torch.tensor(words.class_index, device=vectors.device), words.names).to(self.device)
+
+    def predict(self, clip: np.ndarray | str | Path, classes: Classes | TextBank) -> ClipPrediction:
+        """Recognise one clip.
+
+        Args:
+            clip: a path, or uint8 RGB frames [T', H, W, 3], T' free.
+            classes: names, a `parse_classes` text or file, a ClassList; or a bank of `encode`, for many clips.
+
+        Raises:
+            ClipError: the file cannot be decoded.
+            ShapeError: the array is no such frames.
+        """
+        bank = classes if isinstance(classes, TextBank) else self.encode(classes)
+        if isinstance(clip, (str, Path)):
+            with open_frames(clip, "pyav") as reader:
+                views = self.views.read(reader)  # [V, T, S, S, 3]
+        else:
+            views = self._cut(np.asarray(clip))
+        source = Path(clip) if isinstance(clip, (str, Path)) else None
+        return ClipPrediction(bank.class_names, self.score(views[None], bank)[0], source)
+
+    def score(self, clips: np.ndarray, bank: TextBank) -> np.ndarray:
+        """Probabilities of clips, the mean over their views; a softmax for each view.
+
+        Args:
+            clips: [B, V, T, S, S, 3] uint8.
+            bank: of `encode`.
+
+        Returns:
+            [B, K] float32.
+        """
+        flat = clips.reshape(-1, *clips.shape[2:])  # [B * V, T, S, S, 3]
+        scores = np.empty((len(flat), bank.num_classes), dtype=np.float32)
+        start = 0
+        while start < len(flat):
+            batch = flat[start : start + self.view_batch]
+            try:
+                scores[start : start + len(batch)] = self._forward(batch, bank)
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+                if len(batch) == 1:
+                    raise MemoryLimitError(f"out of memory for one view ({error}): take a smaller --model") from error
+                self.view_batch = len(batch) // 2
+                continue
+            start += len(batch)
+        return scores.reshape(*clips.shape[:2], -1).mean(axis=1)  # [B, K]
+
+    @torch.inference_mode()
+    def _forward(self, views: np.ndarray, bank: TextBank) -> np.ndarray:
+        video = to_channels_first(views).to(self.device).float().div_(255)  # [n, T, 3, S, S]
+        with autocast(video.device, self.dtype):
+            features = self.recogniser.video_features(video)
+        return self.recogniser.logits(features.float(), bank).softmax(dim=-1).cpu().numpy()  # [n, K]
+
+    def _cut(self, frames: np.ndarray) -> np.ndarray:
+        if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8 or frames.size == 0:
+            raise ShapeError(f"expected frames [T, H, W, 3] uint8 RGB, got {frames.dtype} {list(frames.shape)}")
+        numbers = self.views.frame_numbers(len(frames))
+        cuts = {number: self.views.cut(frames[number]) for number in np.unique(numbers).tolist()}
+        return self.views.stack(cuts, numbers)
+
+
+def weights_digest(module: nn.Module) -> str:
+    """16 hex digits that change with any trained number: names a model for the record of a run."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(module.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,146 @@
+"""A run of the video classifier over many clips into one output folder that can be continued."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Literal
+
+from densevl import __version__
+from densevl.core.files import sha256_bytes, write_atomic
+from densevl.engine.journal import Journal
+from densevl.engine.pipeline import Failure, Pipeline, fixed_groups
+from densevl.tasks.run_documents import RunResult, classes_document, failed_document, run_document
+from densevl.vocab import ClassList
+from video.classifier import VideoClassifier, weights_digest
+from video.clip_result import ClipResult, clip_row, predictions_document, summary_document
+from video.clip_source import ClipSource, LongVideo, ShortClip
+from video.results import ClipPrediction
+from video.timeline import SegmentRule
+from video.timeline_files import WRITERS
+from video.watch import watch
+
+AUTO_BATCH_GPU = 8  # views; on a CPU a batch gains nothing and costs memory
+
+
+def no_one(video: LongVideo, seconds: float) -> None:
+    """Nobody wants to know how far a video has been watched."""
+
+
+@dataclass(frozen=True)
+class ClipRunOptions:
+    """What a user may say about a run.
+
+    Attributes:
+        kinds: files of a timeline: csv, srt, json, strip.
+        segments: how windows of a long video become segments.
+        on_error: skip a clip that fails and list it, or stop.
+        batch_size: views in one forward pass; None: 1 on a CPU, 8 on a GPU.
+    """
+
+    kinds: tuple[str, ...] = tuple(WRITERS)
+    segments: SegmentRule = field(default_factory=SegmentRule)
+    on_error: Literal["skip", "stop"] = "skip"
+    batch_size: int | None = None
+
+
+class ClipRun:
+    """Everything a run needs, checked; `run()` does it.
+
+    Args:
+        classifier: the model on its device.
+        source: the clips.
+        classes: the words.
+        options: see ClipRunOptions.
+    """
+
+    def __init__(
+        self, classifier: VideoClassifier, source: ClipSource, classes: ClassList, *, options: ClipRunOptions
+    ) -> None:
+        self.classifier, self.source, self.classes, self.options = classifier, source, classes, options
+        on_gpu = classifier.device.type != "cpu"
+        classifier.view_batch = options.batch_size or (AUTO_BATCH_GPU if on_gpu else 1)
+        self.bank = classifier.encode(classes)
+        self._watching = no_one
+
+    def infer(self, clips: list[ShortClip | LongVideo]) -> list[ClipResult]:
+        """Recognise clips, one after the other: the frames of one are a batch already."""
+        return [self._watch(clip) if isinstance(clip, LongVideo) else self._recognise(clip) for clip in clips]
+
+    def _recognise(self, clip: ShortClip) -> ClipResult:
+        scores = self.classifier.score(clip.views[None], self.bank)[0]
+        return ClipResult(ClipPrediction(self.bank.class_names, scores), clip.duration_sec)
+
+    def _watch(self, video: LongVideo) -> ClipResult:
+        rule = self.options.segments
+        timeline = watch(
+            video, self.classifier, self.bank, rule=rule, progress=lambda seconds: self._watching(video, seconds)
+        )
+        return ClipResult(timeline.overall, timeline.duration_sec, timeline)
+
+    def run(
+        self,
+        out: Path,
+        *,
+        progress: Callable[[int], object] = lambda count: None,
+        watching: Callable[[LongVideo, float], object] = no_one,
+    ) -> RunResult:
+        """Recognise what is not done yet and write the documents of the run.
+
+        Args:
+            out: output folder, made if absent.
+            progress: called with the number of clips just finished.
+            watching: called with a long video and the second up to which it has been scored.
+
+        Raises:
+            OutputError: the folder cannot be written, or another run is writing it.
+        """
+        started, self._watching = datetime.now(timezone.utc), watching
+        settings = self.settings()
+        with Journal(out / "journal.jsonl") as journal:
+            write_atomic(out / "classes.json", classes_document(self.classes))
+            pipeline = Pipeline(
+                source=self.source,
+                infer=self.infer,
+                writers=[WRITERS[kind] for kind in self.options.kinds],
+                journal=journal,
+                settings=sha256_bytes(json.dumps(settings, sort_keys=True).encode()),
+                row=lambda index, result: clip_row(result, self.source.origin(index)),
+                wanted=lambda record: record.outputs,  # the kinds stand in the settings
+                on_error=self.options.on_error,
+            )
+            count = pipeline.run(fixed_groups(len(self.source), 1), progress)
+            self._write_documents(out, journal, count.failed)
+        result = RunResult.of(out, count)
+        batch_size = self.classifier.view_batch
+        write_atomic(out / "run.json", run_document(settings, result, started=started, batch_size=batch_size))
+        return result
+
+    def settings(self) -> dict[str, Any]:
+        """All that decides the outputs beside the clips."""
+        classifier = self.classifier
+        return {
+            "densevl": __version__,
+            "model": classifier.name,
+            "config": classifier.config_text,
+            "weights": weights_digest(classifier),
+            "classes": [[name, *words] for name, words in zip(self.classes.names, self.classes.synonyms, strict=True)],
+            "windows": asdict(self.source.rule),
+            "segments": asdict(self.options.segments),
+            "save": list(self.options.kinds),
+            "device": classifier.device.type,
+            "precision": str(classifier.dtype).removeprefix("torch."),
+        }
+
+    def _write_documents(self, out: Path, journal: Journal, failed: tuple[Failure, ...]) -> None:
+        """What stands beside the timelines; made from the journal, so a continued run gives the same bytes."""
+        failed_names = {failure.name for failure in failed}
+        records = [
+            record for name in self.source.names() if name not in failed_names and (record := journal.newest(name))
+        ]
+        write_atomic(out / "predictions.csv", predictions_document(records))
+        write_atomic(out / "summary.csv", summary_document(records, self.classes.names))
+        write_atomic(out / "failed.csv", failed_document(failed))
