@@ -95,7 +95,11 @@ class ClipReader:
         return (self[index] for index in range(len(self)))
 
     def __getitem__(self, index: int) -> SampledClip:
-        """Decode one clip.
+        """Decode one clip; see `read`."""
+        return self.read(index, self.sample)
+
+    def read(self, index: int, sample: Callable[[int], np.ndarray]) -> SampledClip:
+        """Decode one clip's frames by a sampling of its own, such as one drawn for training.
 
         Raises:
             ClipError: it cannot be read, and the policy is "raise".
@@ -104,7 +108,7 @@ class ClipReader:
         path, label = self.clips.paths[index], self.clips.labels[index]
         try:
             with self._open(path) as reader:
-                places = self.sample(self._count(reader, path))  # [V, T]
+                places = sample(self._count(reader, path))  # [V, T]
                 frames = reader.read(places.ravel().tolist())  # [V*T, H, W, 3]
         except ClipError as error:
             if self.policy == "raise":

@@ -15,6 +15,7 @@ lies in the middle. With a generator the frames are those of training; V > 1 vie
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -64,6 +65,19 @@ def sample_frames(
     else:
         frames = _SPREAD[rule](total_frames, num_frames, views, rng)
     return _PAST_END[past_end](frames, total_frames)  # [V, T]
+
+
+@dataclass(frozen=True)
+class FrameRule:
+    """`sample_frames` for one view, with its numbers set; they are explained there."""
+
+    num_frames: int = 8
+    rule: str = "segment"
+    stride: int = 1
+
+    def __call__(self, total_frames: int, rng: Draws | None = None) -> np.ndarray:
+        """[1, T] int64 of a clip of so many frames, drawn where a generator is given."""
+        return sample_frames(total_frames, num_frames=self.num_frames, rule=self.rule, stride=self.stride, rng=rng)
 
 
 def _segment(total: int, num_frames: int, views: int, rng: Draws | None) -> np.ndarray:

@@ -154,7 +154,7 @@ class TrainingView:
 
     Attributes:
         size: rows and columns that the model takes.
-        normalization: `imagenet` or `clip`.
+        normalization: `imagenet` or `clip`; None: pixels in [0, 1], for models that normalise by themselves.
         flip: probability to mirror the clip.
         jitter: probability to change the colours, drawn anew for every frame.
         gray: probability to take the colours away.
@@ -162,7 +162,7 @@ class TrainingView:
     """
 
     size: int
-    normalization: str = "imagenet"
+    normalization: str | None = "imagenet"
     flip: float = 0.5
     jitter: float = 0.8
     gray: float = 0.2
@@ -179,7 +179,8 @@ class TrainingView:
             frames = jitter_colours(frames, rng=rng)
         if rng.random() < self.gray:
             frames = to_gray(frames)
-        video = normalize(to_channels_first(frames), self.normalization)  # [T, 3, R, R]
+        pixels = to_channels_first(frames)  # [T, 3, R, R]
+        video = pixels.float() / 255 if self.normalization is None else normalize(pixels, self.normalization)
         return erase_box(video, rng=rng) if rng.random() < self.erase else video
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import logging
 import os
 import pickle
@@ -44,7 +45,8 @@ def save_release(folder: Path, name: str, content: Mapping[str, Any]) -> Path:
     Args:
         folder: of the run.
         name: `last` or `best`.
-        content: what the published file holds; its tensors stand under `model_state_dict` or `model`.
+        content: what the published file holds; its tensors stand under `model_state_dict` or `model`, and what is
+            beside them (plain values) becomes the metadata of the second file, as JSON.
 
     Returns:
         The path of the first.
@@ -56,7 +58,8 @@ def save_release(folder: Path, name: str, content: Mapping[str, Any]) -> Path:
     write_atomic(path, _torch_bytes(content))
     state = content["model_state_dict"] if "model_state_dict" in content else content["model"]
     tensors = {key: tensor.contiguous() for key, tensor in state.items()}
-    write_atomic(path.with_suffix(".safetensors"), to_safetensors(tensors))
+    notes = {key: json.dumps(value) for key, value in content.items() if value is not state}
+    write_atomic(path.with_suffix(".safetensors"), to_safetensors(tensors, metadata=notes))
     return path
 
 

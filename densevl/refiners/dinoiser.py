@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from densevl.core.errors import ConfigError, WeightsError
 from densevl.core.structures import FeatureMap
 from densevl.ops.affinity import affinity_pool, cosine_affinity
-from densevl.weights import load_strict, locate, read_state_dict
+from densevl.weights import load_strict, locate, read_field, read_state_dict
 
 Tap = int | Literal["final"]
 
@@ -51,26 +51,32 @@ class DINOiserRefiner(nn.Module):
         threshold: float | None = 0.2,
         guide_block: Tap | None = None,
     ) -> DINOiserRefiner:
-        """Read the published `last.pt` ({epoch, model_state_dict}), or its content; it does not say its tap.
+        """Read the published `last.pt` ({epoch, model_state_dict}), or its content.
+
+        The published file does not say its tap, those that our training writes do.
 
         Raises:
-            WeightsError: damaged, or not these four tensors.
+            WeightsError: damaged, not these four tensors, or trained on another tap than `guide_block`.
         """
         if isinstance(checkpoint, Mapping):
             name, state = "the checkpoint", dict(checkpoint.get("model_state_dict", checkpoint))
+            tap = checkpoint.get("guide_block")
         else:
-            name, state = str(checkpoint), read_state_dict(Path(checkpoint))
+            name, state, tap = str(checkpoint), read_state_dict(checkpoint), read_field(checkpoint, "guide_block")
+        if None not in (tap, guide_block) and tap != guide_block:
+            raise WeightsError(f"{name} was trained on guide_block={tap!r}, asked for is {guide_block!r}: set it alike")
         weight = state.get("obj_proj.weight")
         if not isinstance(weight, Tensor) or weight.ndim != 4:
             raise WeightsError(f"{name} has no obj_proj.weight [d, G, 3, 3]: it is no checkpoint of CLIP-DINOiser")
-        refiner = cls(weight.shape[1], weight.shape[0], threshold=threshold, guide_block=guide_block)
+        tap = guide_block if tap is None else tap
+        refiner = cls(weight.shape[1], weight.shape[0], threshold=threshold, guide_block=tap)
         load_strict(refiner, state, name=name)
         return refiner.eval().requires_grad_(False)
 
     def to_checkpoint(self, epoch: int) -> dict[str, Any]:
-        """What the published file holds."""
+        """What the published file holds, and beside it the tap."""
         state = {name: tensor.detach().cpu().clone() for name, tensor in self.state_dict().items()}
-        return {"epoch": epoch, "model_state_dict": state}
+        return {"epoch": epoch, "model_state_dict": state, "guide_block": self.guide_block}
 
     def forward(self, feature_map: FeatureMap) -> FeatureMap:
         """Refine.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import warnings
 import zipfile
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "teacher", "decoder")
 _SHOWN = 4
+_UNREADABLE = (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError, zipfile.BadZipFile)
 
 
 @dataclass(frozen=True)
@@ -62,13 +64,28 @@ def read_state_dict(path: str | Path, *, trust: bool = False) -> dict[str, Tenso
         raise WeightsError(f"no weights file {path}: give the path of a .safetensors, .pt, .pth or .bin file")
     try:
         content = _read(path, trust)
-    except (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
-        first_line = str(error).strip().partition("\n")[0]
-        raise WeightsError(
-            f"{path} cannot be read as tensors ({type(error).__name__}: {first_line}): it is damaged, or holds other "
-            "objects; get it again, or save its state_dict() alone"
-        ) from error
+    except _UNREADABLE as error:
+        raise _damaged(path, error) from error
     return _plain(content, path)
+
+
+def read_field(path: str | Path, name: str) -> Any:
+    """What a file says beside its tensors: a plain field of a torch file, or of safetensors' metadata (as JSON).
+
+    Returns:
+        The field; None where the file has none of that name.
+
+    Raises:
+        WeightsError: missing or damaged.
+    """
+    path = Path(path)
+    try:
+        if path.suffix == ".safetensors":
+            return json.loads(_metadata(path).get(name, "null"))
+        content = _read(path, trust=False)
+    except _UNREADABLE as error:
+        raise _damaged(path, error) from error
+    return content.get(name) if isinstance(content, Mapping) else None
 
 
 def load_strict(
@@ -119,6 +136,14 @@ def load_strict(
     return report
 
 
+def _damaged(path: Path, error: Exception) -> WeightsError:
+    first_line = str(error).strip().partition("\n")[0]
+    return WeightsError(
+        f"{path} cannot be read as tensors ({type(error).__name__}: {first_line}): it is damaged, or holds other "
+        "objects; get it again, or save its state_dict() alone"
+    )
+
+
 def _read(path: Path, trust: bool) -> Any:
     import torch
 
@@ -152,6 +177,16 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
     try:
         return load_file(path)
+    except SafetensorError as error:
+        raise ValueError(str(error)) from error
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "pt") as opened:
+            return opened.metadata() or {}
     except SafetensorError as error:
         raise ValueError(str(error)) from error
 

@@ -24,6 +24,7 @@ from video.models.vifi_keys import (
     WORDS,
     check_token_table,
     clip_file_name,
+    depth_of,
     prompt_file_name,
     read_config,
     read_sizes,
@@ -156,6 +157,25 @@ class ViFiCLIP(nn.Module):
             raise UsageError("trained='prompts' needs learned tokens: give prompts=PromptSizes(...), or train 'both'")
         for name, tensor in self.published_parameters().items():
             tensor.requires_grad_(name in learned if parts == "prompts" else name.startswith(PARTS[parts]))
+
+    def name_classes(self, class_names: Sequence[str]) -> None:
+        """Take other class names, those of a training set say."""
+        self.class_names, ids = tuple(class_names), self._tokenize(class_names)
+        self.token_ids = ids.to(self.token_ids.device)
+
+    def trained_module(self) -> nn.Module:
+        """The whole model: what a checkpoint of a run keeps."""
+        return self
+
+    def layers(self) -> list[list[nn.Parameter]]:
+        """What is trained, from what stands before the blocks to what stands behind them; both towers side by side."""
+        deepest = max(len(self.clip_model.blocks), len(self.clip_model.text_blocks))
+        found: list[list[nn.Parameter]] = [[] for _ in range(deepest + 2)]
+        for name, tensor in self.published_parameters().items():
+            if tensor.requires_grad:
+                depth = depth_of(name)
+                found[-1 if depth is None else depth].append(tensor)
+        return found
 
     def to_state_dict(self) -> dict[str, Tensor]:
         """The tensors of a published checkpoint, on the CPU: parameters and the embedded class names."""

@@ -18,6 +18,8 @@ WORDS = "prompt_learner.complete_text_embeddings"
 PREFIX, SUFFIX = "prompt_learner.token_prefix", "prompt_learner.token_suffix"
 TOKEN_TABLE = "token_embedding.weight"  # in CLIP's files; ViFi-CLIP's have none
 _WORD_BUFFERS = (WORDS, PREFIX, SUFFIX)
+_BLOCK = re.compile(r"resblocks\.(\d+)\.")
+_BEFORE_BLOCKS = ("class_embedding", "positional_embedding", "conv1.", "ln_pre.")
 _HEAD_WIDTH = 64  # of every published CLIP
 _SAME_ROW = 1e-2  # between one row of two token tables, stored in any precision
 
@@ -36,6 +38,14 @@ def prompt_file_name(tower: str, index: int) -> str:
     if index == 0:
         return VISION_PROMPT if tower == "vision" else TEXT_PROMPT
     return f"{'image' if tower == 'vision' else 'text'}_encoder.transformer.resblocks.{index}.VPT_shallow"
+
+
+def depth_of(name: str) -> int | None:
+    """Place of a published parameter in its tower: 0 before the blocks, i + 1 in block i, None behind them all."""
+    block = _BLOCK.search(name)
+    if block:
+        return int(block[1]) + 1
+    return 0 if any(part in name for part in _BEFORE_BLOCKS) or name in (VISION_PROMPT, TEXT_PROMPT) else None
 
 
 def split_state(state_dict: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Tensor]]:

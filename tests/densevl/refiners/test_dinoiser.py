@@ -10,6 +10,7 @@ import torch
 
 from densevl.core.errors import ConfigError, WeightsError
 from densevl.core.structures import FeatureMap
+from densevl.engine.checkpoint import save_release
 from densevl.refiners import DINOiserRefiner, load_dinoiser
 
 
@@ -83,6 +84,18 @@ def test_another_tap_of_the_same_width_is_refused_where_both_are_known(tmp_path:
     for tap in (-2, "final"):
         with pytest.raises(WeightsError, match=f"trained on guide_block=-3, the extractor gives {tap!r}"):
             refiner(replace(feature_map, guide_block=tap))
+
+
+def test_what_our_training_writes_says_its_tap_in_both_forms(tmp_path: Path) -> None:
+    refiner = DINOiserRefiner(48, 8, guide_block=-2)
+    path = save_release(tmp_path, "last", refiner.to_checkpoint(3))
+    for file in (path, path.with_suffix(".safetensors")):
+        assert DINOiserRefiner.from_checkpoint(file).guide_block == -2
+        with pytest.raises(WeightsError, match=r"trained on guide_block=-2, asked for is -3"):
+            DINOiserRefiner.from_checkpoint(file, guide_block=-3)
+    content = refiner.to_checkpoint(3)
+    content.pop("guide_block")  # as published
+    assert DINOiserRefiner.from_checkpoint(content, guide_block=-3).guide_block == -3
 
 
 @pytest.mark.parametrize("gamma", [None, 0, 0.0])

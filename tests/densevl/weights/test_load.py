@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from densevl.core.errors import WeightsError
-from densevl.weights import WeightsRow, file_hash, load_strict, read_state_dict, table
+from densevl.weights import WeightsRow, file_hash, load_strict, read_field, read_state_dict, table
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.*:FutureWarning", "ignore:Detected pickle protocol")
 
@@ -211,6 +211,16 @@ def test_another_shape_is_named_with_both_shapes() -> None:
     weights["a.weight"] = torch.zeros(2, 5)
     with pytest.raises(WeightsError, match=r"a\.weight is \[2, 5\] in the file and \[2, 3\] in the model"):
         load_strict(module, weights, name="thing", allow_missing=["*"], allow_unexpected=["*"])
+
+
+def test_a_field_beside_the_tensors_is_read_from_both_kinds_of_file(tmp_path: Path) -> None:
+    torch.save({"epoch": 4, "model": TENSORS}, tmp_path / "a.pt")
+    save_file(TENSORS, tmp_path / "a.safetensors", metadata={"epoch": "4"})
+    for path in tmp_path.iterdir():
+        assert read_field(path, "epoch") == 4 and read_field(path, "tap") is None
+        path.write_bytes(path.read_bytes()[:20])
+        with pytest.raises(WeightsError, match="damaged"):
+            read_field(path, "epoch")
 
 
 @pytest.mark.parametrize(
