@@ -81,6 +81,11 @@ class LongVideo:
             stride_sec=rule.stride_sec,
         )
 
+    @property
+    def duration_sec(self) -> float:
+        """How long it lasts."""
+        return float(self.plan.spans[-1, 1])
+
     def crops(self) -> Iterator[tuple[int, np.ndarray]]:
         """Every wanted frame once, ascending: (number, [C, S, S, 3] uint8). A thread decodes and cuts ahead.
 
