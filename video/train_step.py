@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from densevl.core.errors import ConfigError
 from densevl.core.structures import TextBank
 from densevl.engine.groups import layer_groups
 from video.dataset import TrainingClips
@@ -56,6 +57,9 @@ class FineTuneStep(nn.Module):
         mixer: mixup and cutmix, with smooth labels; None: none.
         smoothing: of the labels, where nothing is mixed.
 
+    Raises:
+        ConfigError: the mixer is made for another number of classes.
+
     Source: ViFi-CLIP (CVPR 2023) and X-CLIP (ECCV 2022), their training code; layer-wise rates: BEiT (ICLR 2022).
     """
 
@@ -71,6 +75,11 @@ class FineTuneStep(nn.Module):
     ) -> None:
         super().__init__()
         self.recogniser, self.trained = recogniser, recogniser.trained_module()
+        if mixer is not None and mixer.num_classes != len(training_set.class_names):
+            raise ConfigError(
+                f"the mixer has num_classes={mixer.num_classes}, the training set {len(training_set.class_names)}: set "
+                "train.mixer.num_classes alike"
+            )
         recogniser.name_classes(training_set.class_names)
         self.rate, self.layer_decay, self.mixer, self.smoothing = rate, layer_decay, mixer, smoothing
         self._bank: TextBank | None = None

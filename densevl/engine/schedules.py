@@ -72,7 +72,10 @@ class MultiStep:
 
 @dataclass(frozen=True)
 class WarmupCosine:
-    """Factor of the learning rate: `warmup_cosine` over the whole run; its attributes are explained there."""
+    """Factor of the learning rate: `warmup_cosine` over the whole run; its attributes are explained there.
+
+    A run that is shorter than the rise ends within it.
+    """
 
     warmup_steps: int = 0
     floor: float = 0.0
@@ -84,7 +87,7 @@ class WarmupCosine:
         return warmup_cosine(
             step,
             total_steps=total_steps,
-            warmup_steps=self.warmup_steps,
+            warmup_steps=min(self.warmup_steps, total_steps),
             floor=self.floor,
             from_start=self.from_start,
             lag=self.lag,

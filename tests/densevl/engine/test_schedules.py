@@ -52,3 +52,4 @@ def test_the_schedule_of_a_run_is_that_of_its_length() -> None:
     schedule = WarmupCosine(**options)
     for total in (5, 9):
         assert [schedule(step, total) for step in range(total + 2)] == factors(total, **options)
+    assert [WarmupCosine(warmup_steps=4)(step, 2) for step in range(2)] == [0, 0.5]
