@@ -12,10 +12,10 @@ import logging
 import sys
 import warnings
 from collections.abc import Sequence
-from importlib.metadata import entry_points
 from types import ModuleType
 
 from densevl import __version__
+from densevl.cli.entries import add_common_flags, load_entries
 from densevl.core.errors import EXIT_INTERRUPTED, DensevlError, MemoryLimitError
 from densevl.engine.runtime import is_out_of_memory
 
@@ -35,12 +35,7 @@ VERBS = {
 def collect_verbs() -> dict[str, ModuleType]:
     """Every verb's module, ours first."""
     verbs = {name: importlib.import_module(path) for name, path in VERBS.items()}
-    for entry in entry_points(group="densevl.commands"):
-        try:
-            verbs[entry.name] = entry.load()
-        except Exception as error:  # somebody else's package may not stop ours
-            print(f"densevl: the verb {entry.name} of {entry.value} is broken: {error}", file=sys.stderr)
-    return verbs
+    return {**verbs, **load_entries("densevl.commands", "verb")}
 
 
 def make_parser(verbs: dict[str, ModuleType]) -> argparse.ArgumentParser:
@@ -51,8 +46,7 @@ def make_parser(verbs: dict[str, ModuleType]) -> argparse.ArgumentParser:
     for name, module in verbs.items():
         sub = subparsers.add_parser(name, help=module.HELP, description=module.HELP)
         module.add_arguments(sub)
-        sub.add_argument("--debug", action="store_true", help="show the traceback of an error")
-        sub.add_argument("-v", "--verbose", action="store_true", help="say more on stderr")
+        add_common_flags(sub)
     return parser
 
 

@@ -1,4 +1,8 @@
-"""`densevl eval masks`: score label maps on disk against annotations, without a model."""
+"""`densevl eval KIND`: figures of predictions. `masks`: label maps on disk against annotations, without a model.
+
+Other packages add kinds through the entry-point group `densevl.evaluations`: modules with HELP, `add_arguments(parser)`
+and `run(args) -> int`, as verbs are.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from densevl.cli.entries import add_common_flags, load_entries
 from densevl.core.errors import EXIT_DONE, UsageError
 
 HELP = "score predictions against annotations"
@@ -17,8 +22,26 @@ _FIGURES = ("mIoU", "mAcc", "aAcc", "fwIoU")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the verb."""
-    parser.add_argument("target", choices=["masks"], help="masks: two folders of label maps with the same names")
+    """Add the kinds of evaluation, each with its arguments."""
+    kinds = parser.add_subparsers(dest="target", metavar="KIND", required=True)
+    about = "score label maps against annotations: two folders with the same names"
+    masks = kinds.add_parser("masks", help=about, description=about)
+    _add_mask_arguments(masks)
+    masks.set_defaults(evaluate=_run_masks)
+    for name, module in load_entries("densevl.evaluations", "evaluation").items():
+        kind = kinds.add_parser(name, help=module.HELP, description=module.HELP)
+        module.add_arguments(kind)
+        kind.set_defaults(evaluate=module.run)
+    for kind in kinds.choices.values():
+        add_common_flags(kind, default=argparse.SUPPRESS)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the kind of evaluation that was asked for."""
+    return int(args.evaluate(args))
+
+
+def _add_mask_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pred", type=Path, required=True, metavar="DIR", help="predictions, or the OUT folder of a run"
     )
@@ -41,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
-def run(args: argparse.Namespace) -> int:
+def _run_masks(args: argparse.Namespace) -> int:
     """Score and print the table.
 
     Raises:
