@@ -128,6 +128,7 @@ class ClipRun:
             "config": classifier.config_text,
             "weights": weights_digest(classifier),
             "classes": [[name, *words] for name, words in zip(self.classes.names, self.classes.synonyms, strict=True)],
+            "views": asdict(self.source.views),
             "windows": asdict(self.source.rule),
             "segments": asdict(self.options.segments),
             "save": list(self.options.kinds),

@@ -24,6 +24,7 @@ from video.windows import plan_windows
 
 logger = logging.getLogger(__name__)
 
+_ROUNDING = 1e-6  # of a duration
 _FRAMES_AHEAD = 16  # of a long video, cut to the size of the model
 
 
@@ -153,7 +154,7 @@ class ClipSource:
         path = self.paths[index]
         with open_frames(path, "pyav") as reader:
             duration = reader.seconds(len(reader) - 1) + 1 / reader.fps
-            if duration > self.rule.long_sec:
+            if duration > self.rule.long_sec + _ROUNDING:
                 return LongVideo(path, reader.scan, views=self.views, rule=self.rule), self.digest(index)
             return ShortClip(self.views.read(reader), duration), self.digest(index)
 

@@ -9,7 +9,7 @@ from densevl.tasks.load import choose_model, require_field
 from densevl.tasks.load import load as load_task
 from video.classifier import VideoClassifier
 
-PREFERENCE = ("vifi-clip-lite",)  # best first
+PREFERENCE = ("vifi-clip-b16", "vifi-clip-lite")  # best first
 
 
 def load(

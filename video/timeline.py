@@ -103,7 +103,7 @@ def _check(scores: np.ndarray, spans: np.ndarray, class_names: Sequence[str]) ->
     if scores.ndim != 2 or not scores.size or scores.shape[1] != len(class_names) or spans.shape != (len(scores), 2):
         came = f"{list(scores.shape)}, {list(spans.shape)} and {len(class_names)} names"
         raise ShapeError(f"expected scores [W, K], spans [W, 2] and K names, at least one of each; got {came}")
-    if (np.diff(cell_edges(spans)) <= 0).any():
+    if (np.diff(spans.mean(axis=1)) <= 0).any() or (np.diff(spans, axis=1) <= 0).any():
         raise ShapeError("expected windows in the order of their centres, each longer than 0 s")
 
 

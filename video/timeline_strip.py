@@ -52,8 +52,9 @@ def _draw_bar(timeline: Timeline) -> np.ndarray:
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
     colours = _colours(timeline)
     scale = WIDTH / timeline.duration_sec
-    for part in timeline.segments:
-        left, right = round(part.start_sec * scale), max(round(part.end_sec * scale) - 1, round(part.start_sec * scale))
+    for part in sorted(timeline.segments, key=lambda part: part.start_sec - part.end_sec):  # a moment stays on top
+        left = min(round(part.start_sec * scale), WIDTH - 1)
+        right = max(round(part.end_sec * scale) - 1, left)
         pen.rectangle((left, 0, right, _BAR - 1), fill=colours.get(part.label, _UNSURE))
     step = next((step for step in _STEPS if timeline.duration_sec / step <= _MOST_TICKS), _STEPS[-1])
     for second in range(0, int(timeline.duration_sec) + 1, step):
