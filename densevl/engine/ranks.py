@@ -76,6 +76,15 @@ def join_ranks(device: torch.device) -> Iterator[Ranks]:
         torch.cuda.set_device(device)
     distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
-        yield Ranks(distributed.get_rank(), distributed.get_world_size())
+        yield current_ranks()
     finally:
         distributed.destroy_process_group()
+
+
+def current_ranks() -> Ranks:
+    """This process among those it has met; alone outside of `join_ranks`."""
+    from torch import distributed
+
+    if not (distributed.is_available() and distributed.is_initialized()):
+        return Ranks()
+    return Ranks(distributed.get_rank(), distributed.get_world_size())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 import json
 import sys
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from densevl.cli.segment import go_offline
 from densevl.core.errors import EXIT_DONE, EXIT_PARTIAL, UsageError
+from video.evaluate.protocols import PROTOCOLS
 
 if TYPE_CHECKING:
     from densevl.engine.ranks import Ranks
@@ -30,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what = parser.add_argument_group("what is scored")
     what.add_argument("--list", type=Path, metavar="FILE", help="labelled clips; absent: folders of ROOT are classes")
     what.add_argument("--classes", metavar="FILE", help="class names in the order of their labels")
-    what.add_argument("--protocol", metavar="NAME", help="a published one, such as zero-shot-hmdb51, for --list")
+    what.add_argument("--protocol", metavar="NAME", help=f"published lists: {', '.join(PROTOCOLS)}")
     what.add_argument("--lists", type=Path, metavar="DIR", help="where the lists of the protocol lie (ROOT)")
     what.add_argument(
         "--on-error", choices=_POLICIES, default="count-as-wrong", help="a clip that cannot be read (count-as-wrong)"
@@ -99,14 +101,15 @@ def load_classifier(args: argparse.Namespace, device: str, views: Mapping[str, A
         go_offline()
     if args.weights is not None and args.model == "auto":
         raise UsageError("--weights needs --model: say which one the file is for, such as vifi-clip-b16")
-    from densevl.core.config import read_config
+    from densevl.core.config import import_path, read_config
     from densevl.tasks.load import choose_model
     from video.loading import PREFERENCE, load
 
     name, reason = choose_model(PREFERENCE) if args.model == "auto" else (args.model, f"model {args.model}")
     overrides = {f"model.views.{field}": value for field, value in views.items()}
     if args.weights is not None:
-        if "weights" not in read_config(name)["model"].get("recogniser", {}):
+        kind = read_config(name)["model"]["recogniser"]["type"]
+        if "weights" not in inspect.signature(import_path(kind)).parameters:
             raise UsageError(f"--weights: {name} takes no checkpoint")
         overrides["model.recogniser.weights"] = str(args.weights)
     classifier = load(name, device, precision=args.precision, **overrides)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,8 +57,8 @@ class ViewReader:
         indices: Sequence[int],
         *,
         wanted: Callable[[int, str], bool] = lambda index, sha256: True,
-    ) -> Iterator[ViewedClip]:
-        """The clips at some places, in that order; none is left out.
+    ) -> Generator[ViewedClip]:
+        """The clips at some places, in that order; none is left out. Close it when done with: processes end then.
 
         Args:
             paths: of the whole list.

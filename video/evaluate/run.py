@@ -11,9 +11,10 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+POLICIES = get_args(ClipPolicy)
 _KEPT = 5  # best classes of a clip that the journal keeps
 _DIGITS = 6  # of a kept score
 
@@ -108,10 +110,11 @@ class ClipEvaluation:
                 return own is None and (other is None or bool(other.error) or other.input_sha256 != sha256)
 
             indices = range(part.index, len(self.clips), part.count)
-            for clip in self.reader.read(self.clips.paths, indices, wanted=_wanted):
-                if clip.views is not None or clip.error:
-                    journal.append(self._record(clip))
-                progress(1)
+            with closing(self.reader.read(self.clips.paths, indices, wanted=_wanted)) as clips:
+                for clip in clips:
+                    if clip.views is not None or clip.error:
+                        journal.append(self._record(clip))
+                    progress(1)
 
     def report(self, out: Path) -> dict[str, Any] | None:
         """Write metrics.json, per_class.csv, confusion.csv and .png, predictions.csv and failed.csv.
