@@ -33,7 +33,7 @@ def draw_confusion(counts: np.ndarray, class_names: Sequence[str]) -> np.ndarray
     matrix = _colours(counts).repeat(cell, axis=0).repeat(cell, axis=1)  # [K * cell, K * cell, 3]
     font = ImageFont.load_default(int(np.clip(cell * 0.42, 9, 15)))
     names = [_short(name) for name in class_names] if total <= _NAMED else []
-    margin = max([round(font.getlength(name)) for name in names], default=0) + 28  # left and above
+    margin = 28 + max([16, *(round(font.getlength(name)) for name in names)])  # left and above
     sheet = Image.new("RGB", (margin + total * cell + 12, margin + total * cell + 12), PAPER)
     sheet.paste(Image.fromarray(matrix), (margin, margin))
     drawing = ImageDraw.Draw(sheet)

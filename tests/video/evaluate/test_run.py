@@ -10,7 +10,7 @@ import pytest
 
 from densevl.core.errors import ClipError, DataError, UsageError
 from tests.video.evaluate.colour_set import NAMES
-from tests.video.fakes import colour_clip, colour_classifier
+from tests.video.fakes import colour_classifier, colour_clip
 from video.classifier import VideoClassifier
 from video.evaluate.reading import ViewReader
 from video.evaluate.run import ClipEvaluation, Part, check_clips

@@ -1,0 +1,58 @@
+"""The card tells apart what gives other figures, and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from tests.video.fakes import ColourRecogniser, colour_classifier
+from video.evaluate.card import describe_clips, describe_model, describe_views, hash_weights
+from video.lists import ClipList
+from video.views import ClipViews
+
+
+class Normalising(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor([0.5, 0.25, 0.125]).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.full((3, 1, 1), 0.2), persistent=False)
+
+
+def clip_list(root: str, *, labels: tuple[int, ...] = (0, 2), names: tuple[str, ...] = ("a", "b", "c")) -> ClipList:
+    return ClipList((Path(root, "x/1.mp4"), Path(root, "y/2.mp4")), labels, names, "list")
+
+
+def test_the_weights_hash_follows_the_tensors_not_the_object() -> None:
+    first, second = ColourRecogniser(), ColourRecogniser()
+    assert hash_weights(first) == hash_weights(second)
+    with torch.no_grad():
+        second.scale.add_(1e-6 * second.scale)
+    assert hash_weights(first) != hash_weights(second)
+    assert hash_weights(first.half()) != hash_weights(ColourRecogniser())
+
+
+def test_the_list_hash_follows_clips_and_labels_and_not_where_they_lie() -> None:
+    here, there = describe_clips(clip_list("/a")), describe_clips(clip_list("/b/c"))
+    assert here == there
+    assert describe_clips(clip_list("/a", labels=(0, 1)))["list"] != here["list"]
+    other = describe_clips(clip_list("/a", names=("a", "b", "d")))
+    assert (other["list"], other["classes"] == here["classes"]) == (here["list"], False)
+    assert here["classes"]["without_clips"] == 1
+
+
+def test_the_model_is_told_with_its_normalisation_where_it_shows_one() -> None:
+    classifier = colour_classifier()
+    assert describe_model(classifier)["normalisation"] == "the model's own"
+    classifier.recogniser.inner = Normalising()
+    told = describe_model(classifier)
+    assert told["normalisation"] == {"mean": [0.5, 0.25, 0.125], "std": [0.2, 0.2, 0.2]}
+    assert (told["precision"], told["device"]) == ("float32", "cpu")
+
+
+def test_the_views_are_told_with_the_side_they_are_cut_from() -> None:
+    one, three = describe_views(ClipViews(size=224)), describe_views(ClipViews(size=224, views=4, crops="three"))
+    assert one["resize"] == "short side 256, bilinear; crop 224"
+    assert three["resize"] == "short side 224, bilinear; crop 224"
+    assert three["sampling"] == {"rule": "segment", "frames": 8, "stride": 1, "clips": 4}
