@@ -84,14 +84,14 @@ def _class_rows(names: Sequence[str], figures: Mapping[str, Any], confusion: np.
 
 def _prediction_rows(names: Sequence[str], records: Sequence[Record]) -> list[list[Any]]:
     """A row a listed clip, in the order of the list; one that was not read has no prediction."""
-    rows: list[list[Any]] = [["path", "label", "prediction", "score", "rank_of_label", "top"]]
+    rows: list[list[Any]] = [["path", "label", "prediction", "score", "rank_of_label", "top", "note"]]
     for record in records:
         row = record.row
-        told: list[Any] = ["", "", "", ""]
+        told: list[Any] = ["", "", "", "", "not read: see failed.csv"]
         if not record.error:
             best, score = row["top"][0]
             top = "; ".join(f"{names[k]} {value:.4f}" for k, value in row["top"])
-            told = [names[best], f"{score:.6f}", row["rank"] + 1, top]
+            told = [names[best], f"{score:.6f}", row["rank"] + 1, top, row["note"]]
         rows.append([row["path"], names[row["label"]], *told])
     return rows
 

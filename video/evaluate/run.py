@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -27,15 +26,14 @@ from densevl.metrics import ClassificationReport, rank_of_label
 from densevl.vocab import ClassList
 from video.evaluate.card import describe_clips, describe_model, describe_views
 from video.evaluate.documents import write_documents
-from video.evaluate.reading import ViewedClip, ViewReader
+from video.evaluate.reading import Complaints, ViewedClip, ViewReader
 from video.lists import ClipList
 
 if TYPE_CHECKING:
     from video.classifier import VideoClassifier
 
-logger = logging.getLogger(__name__)
-
 POLICIES = get_args(ClipPolicy)
+FATES = {"raise": "", "skip": "skipped", "count-as-wrong": "counted as wrong"}
 _KEPT = 5  # best classes of a clip that the journal keeps
 _DIGITS = 6  # of a kept score
 
@@ -86,6 +84,7 @@ class ClipEvaluation:
         words = ClassList(clips.class_names, tuple((name,) for name in clips.class_names))
         self.bank = classifier.encode(words)
         self.card = dict(card or {})
+        self._complaints = Complaints("more such clips: failed.csv and predictions.csv list them all")
         self.settings = self._settings()
         self.fingerprint = sha256_bytes(json.dumps(self.settings, sort_keys=True).encode())
 
@@ -155,10 +154,10 @@ class ClipEvaluation:
         if clip.views is None:
             if self.policy == "raise":
                 raise ClipError(f"{clip.error}; or go on without it: --on-error", path=str(path))
-            logger.warning("%s: %s", "skipped" if self.policy == "skip" else "counted as wrong", clip.error)
+            self._complaints.add(clip.index, f"{FATES[self.policy]}: {clip.error}")
             return Record(str(clip.index), clip.sha256, self.fingerprint, {}, row, clip.error)
         if clip.note:
-            logger.warning("%s: %s; read up to there", path, clip.note)
+            self._complaints.add(clip.index, f"{path}: {clip.note}; read up to there")
         scores = self.classifier.score(clip.views[None], self.bank)  # [1, K]
         if not np.isfinite(scores).all():
             raise DataError(f"{path}: the model gives no number for it; try --precision fp32, or other weights")

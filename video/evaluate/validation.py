@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -17,13 +16,11 @@ from densevl.engine.ranks import current_ranks
 from densevl.metrics import ClassificationReport
 from video.dataset import TrainingClips
 from video.evaluate.documents import FIGURES
-from video.evaluate.reading import ViewReader
-from video.evaluate.run import POLICIES, check_clips
+from video.evaluate.reading import Complaints, ViewReader
+from video.evaluate.run import FATES, POLICIES, check_clips
 from video.lists import read_clip_list
 from video.transforms import to_channels_first
 from video.views import ClipViews
-
-logger = logging.getLogger(__name__)
 
 
 class Validation:
@@ -62,7 +59,7 @@ class Validation:
         self.clips = read_clip_list(root / clip_list, training_set.class_names, root=root)
         check_clips(self.clips)
         self.reader = ViewReader(views, workers)
-        self._named: set[int] = set()  # clips that were warned of
+        self._complaints = Complaints("more such clips: `densevl check-data` lists them all")
 
     def __call__(self) -> dict[str, float]:
         """Score every clip once.
@@ -99,9 +96,7 @@ class Validation:
     def _fail(self, report: ClassificationReport, index: int, error: str) -> None:
         if self.policy == "raise":
             raise ClipError(error, path=str(self.clips.paths[index]))
-        if index not in self._named:
-            self._named.add(index)
-            logger.warning("%s: %s", "skipped" if self.policy == "skip" else "counted as wrong", error)
+        self._complaints.add(index, f"{FATES[self.policy]}: {error}")
         if self.policy == "skip":
             report.skip()
         else:

@@ -65,9 +65,9 @@ def test_the_confusion_has_a_column_for_clips_without_an_answer(written: Path) -
 
 def test_every_listed_clip_has_a_row_in_order(written: Path) -> None:
     rows = table(written / "predictions.csv")
-    assert rows[1] == ["0.mp4", "a", "a", "0.500000", "1", f"a 0.5000; {NAMES[1]} 0.2500"]
+    assert rows[1] == ["0.mp4", "a", "a", "0.500000", "1", f"a 0.5000; {NAMES[1]} 0.2500", ""]
     assert rows[3][4] == "3"
-    assert rows[4] == ["3.mp4", NAMES[1], "", "", "", ""]
+    assert rows[4] == ["3.mp4", NAMES[1], "", "", "", "", "not read: see failed.csv"]
     assert table(written / "failed.csv")[1:] == [["3.mp4", "3.mp4: gone"]]
 
 
