@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,12 +12,18 @@ import pytest
 import densevl.backbones
 import densevl.refiners
 import densevl.weights
-from densevl.core.config import build_model, model_configs, override, read_config
+import video.models
+from densevl.core.config import build, build_model, config_folder, model_configs, override, read_config
 from densevl.core.errors import ClassListError, WeightsError
+from densevl.data.crops import CropRule
+from densevl.engine.plan import in_updates
 from densevl.refiners import DINOiserRefiner
-from tests.tiny import TINY_CLIP, tiny_clip
+from tests.tiny import TINY_CLIP, tiny_clip, tiny_dino, tiny_found
+from tests.video.models.tiny_vifi import PROMPTS, tiny_vifi
+from video.transforms import TrainingView
 
 NAMES = sorted(model_configs("segmentation"))
+TRAINING = sorted(config_folder().glob("*/*/train_*.py"))
 
 
 @pytest.fixture
@@ -60,3 +68,45 @@ def test_another_tap_of_the_same_width_is_noticed_at_the_first_picture(asked: di
     task = build_model(override(read_config("clip-dinoiser-b16"), {"model.extractor.guide_block": -2}))
     with pytest.raises(WeightsError, match="trained on guide_block=-3, the extractor gives -2"):
         task.predict(np.zeros((40, 60, 3), dtype=np.uint8), ["cat", "sky"])
+
+
+@pytest.mark.parametrize("path", TRAINING, ids=lambda path: path.stem)
+def test_every_training_config_builds_a_step_and_a_plan(
+    path: Path, asked: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(densevl.backbones, "load_dino", lambda name: tiny_dino())
+    monkeypatch.setattr(densevl.refiners, "load_found", tiny_found)
+    monkeypatch.setattr(video.models, "load_vifi_clip", lambda weights, prompts: tiny_vifi(PROMPTS))
+    config = read_config(path).to_dict()
+    if path.stem.startswith("train_clip_dinoiser"):
+        config["train"]["student"]["guide_channels"] = TINY_CLIP["vision_cfg"]["width"]
+    parts: dict[str, Any] = {"training_set": SimpleNamespace(class_names=("running", "cooking"))}
+    parts |= {name: build(node, parts) for name, node in config.get("parts", {}).items()}
+    step = build(config["train"], parts)
+    groups = step.parameter_groups()
+    assert {id(p) for group in groups for p in group["params"]} == {id(p) for p in step.parameters() if p.requires_grad}
+    plan = build(in_updates(config["plan"], per_epoch=7))
+    assert plan.iterations == 7 * config["plan"]["epochs"]
+    for weights in config["weights"]:
+        assert densevl.weights.get_row(weights).source
+    assert isinstance(build(config["data"].get("view", config["data"].get("rule"))), (CropRule, TrainingView))
+
+
+@pytest.mark.parametrize(
+    "name, epochs, rate, batch_size, frames",
+    [
+        ("k400", 30, 2.2e-5, 512, 16),
+        ("zero_shot", 10, 8e-6, 256, 32),
+        ("base_to_novel", 11, 2e-6, 64, 32),
+        ("few_shot", 50, 2e-6, 64, 32),
+        ("prompts_base_to_novel", 11, 4e-2, 64, 32),
+        ("prompts_few_shot", 50, 8e-3, 64, 32),
+    ],
+)
+def test_vifi_clip_is_trained_by_the_published_numbers(
+    name: str, epochs: int, rate: float, batch_size: int, frames: int
+) -> None:
+    config = read_config(config_folder() / f"video/vifi_clip/train_vifi_clip_b16_{name}.py")
+    assert (config.plan.epochs, config.train.rate, config.data.batch_size) == (epochs, rate, batch_size)
+    assert config.data.frames.num_frames == frames and config.plan.weight_decay == 0.001
+    assert config.plan.schedule.warmup_epochs == 5 and config.data.batch_size % config.plan.accumulate == 0

@@ -14,6 +14,7 @@ from torch.utils.data import Dataset
 
 from densevl.core.errors import ClipError, UsageError
 from densevl.core.files import sha256_bytes
+from densevl.core.structures import BatchPart
 from densevl.data.loader import BatchOrder, read_batches
 from video.clips import ClipReader
 from video.lists import read_clip_list
@@ -92,6 +93,6 @@ class TrainingClips(Dataset[dict[str, Tensor]]):
         listed = "\n".join([*map(str, zip(paths, self.clips.labels, strict=True)), *self.class_names])
         return f"{len(self)} ({sha256_bytes(listed.encode())[:12]})"
 
-    def batches(self, order: BatchOrder, *, workers: int = 0) -> Iterator[dict[str, Tensor]]:
-        """Batches of an order; raises ClipError where a clip cannot be read."""
+    def batches(self, order: BatchOrder, *, workers: int = 0) -> Iterator[BatchPart]:
+        """The parts of an order's batches; raises ClipError where a clip cannot be read."""
         return read_batches(self, order, workers=workers)

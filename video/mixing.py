@@ -104,33 +104,28 @@ def cutmix_box(height: int, width: int, *, lam: float, centre: tuple[int, int]) 
 
 @dataclass(frozen=True)
 class ClipMixer:
-    """Mixes every batch of training, by cutmix or by mixup, after smoothing its labels.
+    """Mixes every batch of training, by cutmix or by mixup.
 
     Attributes:
-        num_classes: K.
         mixup_alpha: both parameters of the Beta distribution of mixup's weight.
         cutmix_alpha: both parameters of the Beta distribution of the part that cutmix leaves.
         cutmix_probability: how often cutmix is taken.
-        smoothing: of the labels, see `smooth_labels`.
 
     Source: X-CLIP (ECCV 2022), the released training code.
     """
 
-    num_classes: int
     mixup_alpha: float = 0.8
     cutmix_alpha: float = 1.0
     cutmix_probability: float = 0.5
-    smoothing: float = 0.1
 
     def takes_cutmix(self, rng: np.random.RandomState) -> bool:
         """Draw whether the next batch is mixed by cutmix."""
         return bool(rng.random_sample() < self.cutmix_probability)
 
-    def __call__(self, clips: Tensor, labels: Tensor, rng: np.random.RandomState) -> tuple[Tensor, Tensor]:
-        """[B, T, C, H, W], [B] int64 -> mixed clips of the same shape, soft targets [B, K]."""
+    def __call__(self, clips: Tensor, targets: Tensor, rng: np.random.RandomState) -> tuple[Tensor, Tensor]:
+        """[B, T, C, H, W] and [B, K] -> both mixed, of the same shapes."""
         import torch
 
-        targets = smooth_labels(labels, self.num_classes, smoothing=self.smoothing)
         cut = self.takes_cutmix(rng)
         alpha = self.cutmix_alpha if cut else self.mixup_alpha
         lam = float(rng.beta(alpha, alpha))

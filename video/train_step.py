@@ -7,12 +7,11 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from densevl.core.errors import ConfigError
 from densevl.core.structures import TextBank
 from densevl.engine.groups import layer_groups
+from densevl.losses import soft_target_cross_entropy
 from video.dataset import TrainingClips
 from video.mixing import ClipMixer, smooth_labels
 
@@ -54,11 +53,8 @@ class FineTuneStep(nn.Module):
         training_set: whose class names the clips are told apart by.
         rate: learning rate of the last layer.
         layer_decay: factor on the rate from each layer to the one before it; 1: one rate for all.
-        mixer: mixup and cutmix, with smooth labels; None: none.
-        smoothing: of the labels, where nothing is mixed.
-
-    Raises:
-        ConfigError: the mixer is made for another number of classes.
+        mixer: mixup and cutmix; None: none.
+        smoothing: of the labels.
 
     Source: ViFi-CLIP (CVPR 2023) and X-CLIP (ECCV 2022), their training code; layer-wise rates: BEiT (ICLR 2022).
     """
@@ -75,11 +71,6 @@ class FineTuneStep(nn.Module):
     ) -> None:
         super().__init__()
         self.recogniser, self.trained = recogniser, recogniser.trained_module()
-        if mixer is not None and mixer.num_classes != len(training_set.class_names):
-            raise ConfigError(
-                f"the mixer has num_classes={mixer.num_classes}, the training set {len(training_set.class_names)}: set "
-                "train.mixer.num_classes alike"
-            )
         recogniser.name_classes(training_set.class_names)
         self.rate, self.layer_decay, self.mixer, self.smoothing = rate, layer_decay, mixer, smoothing
         self._bank: TextBank | None = None
@@ -88,7 +79,7 @@ class FineTuneStep(nn.Module):
         """`video` [B, T, 3, H, W] in [0, 1] and `labels` [B] -> the mean cross entropy with soft targets."""
         video, targets = self._mix(batch["video"], batch["labels"])
         scores = self.recogniser.logits(self.recogniser.video_features(video), self.text_bank())  # [B, K]
-        return {"classes": -(targets * F.log_softmax(scores.float(), dim=1)).sum(dim=1).mean()}
+        return {"classes": soft_target_cross_entropy(scores.float(), targets)}
 
     def text_bank(self) -> TextBank:
         """The words' vectors: anew where they are trained, else computed once."""
@@ -108,8 +99,8 @@ class FineTuneStep(nn.Module):
         return self.recogniser.to_checkpoint(epoch)
 
     def _mix(self, video: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        targets = smooth_labels(labels, len(self.recogniser.class_names), smoothing=self.smoothing)
         if self.mixer is None:
-            return video, smooth_labels(labels, len(self.recogniser.class_names), smoothing=self.smoothing)
-        # from torch's generator, whose state is in every checkpoint
-        draws = np.random.RandomState(int(torch.randint(2**31, ())))
-        return self.mixer(video, labels, draws)
+            return video, targets
+        # drawn from torch's generator, whose state is in every checkpoint
+        return self.mixer(video, targets, np.random.RandomState(int(torch.randint(2**31, ()))))

@@ -37,15 +37,17 @@ def model_configs(field: str = "*") -> dict[str, Path]:
 
 
 def find_config(name_or_path: str | Path) -> Path:
-    """The file of a model name or the file itself.
+    """The file of a model name or the file itself; `configs/...` is also looked for among the configs we ship.
 
     Raises:
         UnknownNameError: neither a model of ours nor a file; names the nearest.
     """
     path = Path(name_or_path)
     if path.suffix == ".py":
-        if path.is_file():
-            return path
+        shipped = config_folder().parent / path
+        for place in (path, shipped) if path.parts[0] == "configs" else (path,):
+            if place.is_file():
+                return place
         raise ConfigError(f"no config file {path}: give a .py config, or a model name (densevl models list)")
     name = ALIASES.get(str(name_or_path), str(name_or_path))
     models = model_configs()

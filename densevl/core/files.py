@@ -9,6 +9,7 @@ from pathlib import Path
 
 from densevl.core.errors import OutputError
 
+FIELDS = "fields"  # key of a safetensors file's metadata: what stands beside its tensors, as JSON
 _CHUNK = 1 << 20
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
 
-    from densevl.core.structures import FeatureMap, Segmentation, TextBank
+    from densevl.core.structures import BatchPart, FeatureMap, Segmentation, TextBank
 
 
 @runtime_checkable
@@ -165,6 +165,6 @@ class TrainingSet(Protocol):
         """Tells this set from another: how many items, and a hash of their names."""
         ...
 
-    def batches(self, order: Any, *, workers: int = 0) -> Iterator[Any]:
-        """The batches of a `data.loader.BatchOrder`, endless: a tensor [B, ...], or a mapping of such tensors."""
+    def batches(self, order: Any, *, workers: int = 0) -> Iterator[BatchPart]:
+        """The batches of a `data.loader.BatchOrder` in their parts, endless."""
         ...

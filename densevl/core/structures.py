@@ -30,6 +30,21 @@ def _check(condition: bool, expected: str, came: object) -> None:
         raise ShapeError(f"expected {expected}, got {came}")
 
 
+@dataclass(frozen=True)
+class BatchPart:
+    """What one backward pass sees of a batch.
+
+    Attributes:
+        items: a tensor [b, ...], or a mapping of such tensors.
+        share: b over all items of the batch, those of other parts and processes too.
+        last: whether the weights are moved after it.
+    """
+
+    items: Any
+    share: float = 1.0
+    last: bool = True
+
+
 @dataclass(frozen=True, eq=False)
 class FeatureMap:
     """Dense image features.

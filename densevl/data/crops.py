@@ -15,6 +15,7 @@ from torch.utils.data import Dataset
 
 from densevl.core.errors import UsageError
 from densevl.core.files import sha256_bytes
+from densevl.core.structures import BatchPart
 from densevl.data.folders import find_pictures
 from densevl.data.loader import BatchOrder, read_batches
 from densevl.data.pictures import read_picture
@@ -99,6 +100,6 @@ class TrainingCrops(Dataset[Tensor]):
         listed = "\n".join(os.path.relpath(path, self.folder) for path in self.paths)
         return f"{len(self)} ({sha256_bytes(os.fsencode(listed))[:12]})"
 
-    def batches(self, order: BatchOrder, *, workers: int = 0) -> Iterator[Tensor]:
-        """Batches [B, 3, size, size] of an order; raises PictureError where a picture is damaged."""
+    def batches(self, order: BatchOrder, *, workers: int = 0) -> Iterator[BatchPart]:
+        """Parts [b, 3, size, size] of an order's batches; raises PictureError where a picture is damaged."""
         return read_batches(self, order, workers=workers)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from densevl.core.errors import ClipError, PictureError, TrainingError
+from densevl.core.structures import BatchPart
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class BatchOrder:
         start: number of the first batch.
         rank: this process, which gets every `ranks`-th item of a batch.
         ranks: processes. The rest of an epoch is left out where it has fewer items than that.
+        parts: that each process reads its share of a batch in, to save memory.
     """
 
     count: int
@@ -33,6 +35,7 @@ class BatchOrder:
     start: int = 0
     rank: int = 0
     ranks: int = 1
+    parts: int = 1
 
     def __post_init__(self) -> None:
         """Refuse a batch that the set does not fill."""
@@ -49,19 +52,33 @@ class BatchOrder:
         whole, rest = divmod(self.count, self.batch_size)
         return whole + (rest >= self.ranks)
 
-    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        """(epoch, place) of each item of each batch of this process."""
+    def __iter__(self) -> Iterator[BatchPart]:
+        """(epoch, place) of each item of each part of this process."""
         epoch, first = divmod(self.start, self.per_epoch)
         while True:
             places = np.random.RandomState([self.seed, epoch]).permutation(self.count).tolist()
             for batch in range(first, self.per_epoch):
                 chosen = places[batch * self.batch_size : (batch + 1) * self.batch_size]
-                yield [(epoch, place) for place in chosen[self.rank :: self.ranks]]
+                own = [(epoch, place) for place in chosen[self.rank :: self.ranks]]
+                step = -(-len(own) // self.parts)
+                for start in range(0, len(own), step):
+                    keys = own[start : start + step]
+                    yield BatchPart(keys, len(keys) / len(chosen), last=start + step >= len(own))
             epoch, first = epoch + 1, 0
 
 
-def read_batches(dataset: Dataset[Any], order: BatchOrder, *, workers: int = 0) -> Iterator[Any]:
-    """The batches of an order, by worker processes that end with the iterator whatever happens.
+class _Keys:
+    """The keys alone, as a loader wants them."""
+
+    def __init__(self, order: BatchOrder) -> None:
+        self.order = order
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        return (part.items for part in self.order)
+
+
+def read_batches(dataset: Dataset[Any], order: BatchOrder, *, workers: int = 0) -> Iterator[BatchPart]:
+    """The parts of an order's batches, by worker processes that end with the iterator whatever happens.
 
     Args:
         dataset: (epoch, place) -> an item; it draws from (seed, epoch, place) alone.
@@ -74,7 +91,7 @@ def read_batches(dataset: Dataset[Any], order: BatchOrder, *, workers: int = 0) 
     own = torch.Generator()  # else every start of a loader would move torch's, and a resumed run would differ
     loader = DataLoader(
         dataset,
-        batch_sampler=order,
+        batch_sampler=_Keys(order),
         num_workers=workers,
         persistent_workers=workers > 0,
         generator=own,
@@ -82,7 +99,8 @@ def read_batches(dataset: Dataset[Any], order: BatchOrder, *, workers: int = 0) 
     )
     batches = iter(loader)
     try:
-        yield from batches
+        for items, part in zip(batches, order, strict=False):
+            yield replace(part, items=items)
     except (PictureError, ClipError) as error:  # a worker's error comes with its whole traceback as text
         kind = type(error)
         raise kind(str(error).rpartition(f"{kind.__name__}: ")[2].strip()) from error

@@ -18,7 +18,7 @@ import torch
 from safetensors.torch import save as to_safetensors
 
 from densevl.core.errors import WeightsError
-from densevl.core.files import write_atomic
+from densevl.core.files import FIELDS, write_atomic
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ def save_release(folder: Path, name: str, content: Mapping[str, Any]) -> Path:
         folder: of the run.
         name: `last` or `best`.
         content: what the published file holds; its tensors stand under `model_state_dict` or `model`, and what is
-            beside them (plain values) becomes the metadata of the second file, as JSON.
+            beside them (plain values) becomes metadata of the second file, see `weights.read_field`.
 
     Returns:
         The path of the first.
@@ -58,7 +58,9 @@ def save_release(folder: Path, name: str, content: Mapping[str, Any]) -> Path:
     write_atomic(path, _torch_bytes(content))
     state = content["model_state_dict"] if "model_state_dict" in content else content["model"]
     tensors = {key: tensor.contiguous() for key, tensor in state.items()}
-    notes = {key: json.dumps(value) for key, value in content.items() if value is not state}
+    fields = {key: value for key, value in content.items() if value is not state}
+    # one entry: safetensors writes several in any order, and equal runs shall give equal bytes
+    notes = {FIELDS: json.dumps(fields, sort_keys=True)}
     write_atomic(path.with_suffix(".safetensors"), to_safetensors(tensors, metadata=notes))
     return path
 

@@ -17,7 +17,7 @@ class TrainPlan:
     Attributes:
         iterations: updates of the weights.
         schedule: (number of an update, iterations) -> factor on every group's learning rate.
-        accumulate: parts that a batch is cut into, one backward pass each, to save memory.
+        accumulate: parts that a process reads its share of a batch in, one backward pass each, to save memory.
         clip_norm: largest norm of all gradients together; None: not clipped.
         save_every: updates from one checkpoint to the next.
         weight_decay: of AdamW, for groups that name none.

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -19,6 +19,7 @@ import torch
 
 from densevl.core.errors import DataError, TrainingError, UsageError
 from densevl.core.files import require_writable, write_atomic
+from densevl.core.structures import BatchPart
 from densevl.engine.checkpoint import (
     NEWEST,
     load_checkpoint,
@@ -28,7 +29,7 @@ from densevl.engine.checkpoint import (
     save_release,
 )
 from densevl.engine.lock import take_lock
-from densevl.engine.updates import Batch, Updater
+from densevl.engine.updates import Updater
 
 logger = logging.getLogger(__name__)
 
@@ -74,7 +75,7 @@ class Trainer:
 
     Args:
         updater: batch -> moved weights, by a plan.
-        batches: number of the next update -> batches from there on, endless and the same every time.
+        batches: number of the next update -> the parts of the batches from there on, endless, the same every time.
         out: folder of `train.jsonl`, the checkpoints, and `last.pt` and `best.pt`.
         settings: what a resumed run must have in common with its checkpoint, by name.
         per_epoch: updates of an epoch.
@@ -84,7 +85,7 @@ class Trainer:
     def __init__(
         self,
         updater: Updater,
-        batches: Callable[[int], Iterator[Batch]],
+        batches: Callable[[int], Iterator[BatchPart]],
         *,
         out: Path,
         settings: Mapping[str, str],
@@ -136,14 +137,14 @@ class Trainer:
             return result
 
     def try_once(self) -> dict[str, Any]:
-        """--dry-run: one forward and backward pass; no weight is changed and no file of the run is written."""
-        batch = next(iter(self.batches(0)))
+        """--dry-run: one part of a batch, forward and backward; no weight is moved, no file of the run written."""
         started = time.perf_counter()
-        losses = self.updater.backward(batch)
+        first = next(self.batches(0))
+        losses = self.updater.backward(iter([replace(first, last=True)]))
         parameters = self.updater.parameters
         without = sum(p.grad is None for p in parameters)
         self.updater.clear()
-        shapes = {"pixels": batch} if isinstance(batch, torch.Tensor) else batch
+        shapes = {"pixels": first.items} if isinstance(first.items, torch.Tensor) else first.items
         return {
             "batch": {name: list(tensor.shape) for name, tensor in shapes.items()},
             "iterations": self.plan.iterations,
@@ -166,8 +167,9 @@ class Trainer:
         losses: dict[str, float] = {}
         done = start
         with (self.out / LOG if self.ranks.leads else Path(os.devnull)).open("a", encoding="utf-8") as log:
-            for batch in self._read(start):
-                line = self._update(done, batch)
+            parts = self.batches(start)
+            while done < self.plan.iterations:
+                line = self._update(done, start, parts)
                 losses = line["losses"]
                 done += 1
                 ends = done == self.plan.iterations
@@ -182,29 +184,21 @@ class Trainer:
                 if done % self.plan.save_every == 0 or ends or stops:
                     self._save(done)
                 if ends or stops:
-                    return TrainResult(done, stops and not ends, losses, self._best())
-        return TrainResult(done, stopped=False, losses=losses, best=self._best())
+                    return TrainResult(done, stops and not ends, losses, self._best_found())
+        return TrainResult(done, stopped=False, losses=losses, best=self._best_found())
 
-    def _read(self, start: int) -> Iterator[Batch]:
-        """The batches of the plan's updates; what cannot be read ends the run with a checkpoint of those before."""
-        done = start
-        try:
-            for _, batch in zip(range(start, self.plan.iterations), self.batches(start), strict=False):
-                yield batch
-                done += 1
-        except DataError:
-            if done > start and self.ranks.count == 1:  # several processes cannot meet while one of them fails
-                self._save(done)
-            raise
-
-    def _update(self, iteration: int, batch: Batch) -> dict[str, Any]:
+    def _update(self, iteration: int, start: int, parts: Iterator[BatchPart]) -> dict[str, Any]:
         started = time.perf_counter()
         try:
-            found = self.updater.update(iteration, batch)
+            found = self.updater.update(iteration, parts)
         except TrainingError as error:
             newest = self.out / NEWEST
             kept = f"The last good checkpoint is {newest}" if newest.exists() else "There is no checkpoint yet"
             raise TrainingError(f"{error}. {kept}") from error
+        except DataError:  # an item cannot be read; several processes cannot meet while one of them fails
+            if iteration > start and self.ranks.count == 1:
+                self._save(iteration)
+            raise
         return {"iteration": iteration, **found, "seconds": round(time.perf_counter() - started, 4)}
 
     def _judge(self, done: int) -> dict[str, float]:
@@ -214,7 +208,7 @@ class Trainer:
             self._release("best", done)
         return figures
 
-    def _best(self) -> dict[str, float]:
+    def _best_found(self) -> dict[str, float]:
         return {} if self.validate is None else {"iteration": self.best.iteration, "score": self.best.score}
 
     def _release(self, name: str, done: int) -> None:

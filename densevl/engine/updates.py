@@ -14,13 +14,12 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from densevl.core.errors import TrainingError
 from densevl.core.stages import TrainStep
+from densevl.core.structures import BatchPart
 from densevl.engine.plan import TrainPlan
 from densevl.engine.ranks import Ranks
 from densevl.engine.runtime import autocast
 
 _LEAST_SCALE = 2.0**-10  # fp16 gradients that overflow even then are no numbers themselves
-
-Batch = Any  # a tensor [B, ...], or a mapping of such tensors of one B
 
 
 class Updater:
@@ -28,7 +27,7 @@ class Updater:
 
     Args:
         step: batch -> named losses.
-        plan: rates, parts, clipping, running mean.
+        plan: rates, clipping, running mean.
         dtype: precision of the forward pass.
         ranks: the processes; each has its share of every batch.
     """
@@ -47,8 +46,8 @@ class Updater:
             mean = get_ema_multi_avg_fn(plan.ema)
             self.average = AveragedModel(step.trained, multi_avg_fn=mean, use_buffers=True)
 
-    def update(self, iteration: int, batch: Batch) -> dict[str, Any]:
-        """Move the weights by one batch; `rates` and `losses` of it, the losses those of all processes.
+    def update(self, iteration: int, parts: Iterator[BatchPart]) -> dict[str, Any]:
+        """Move the weights by the next batch; `rates` and `losses` of it, the losses those of all processes.
 
         Raises:
             TrainingError: a loss or a gradient is no number; the weights are as they were.
@@ -56,7 +55,7 @@ class Updater:
         factor = self.plan.schedule(iteration, self.plan.iterations)
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = rate * factor
-        losses = self.backward(batch)
+        losses = self.backward(parts)
         _refuse_no_number("loss", iteration, losses)
         self.scaler.unscale_(self.optimizer)
         most = math.inf if self.plan.clip_norm is None else self.plan.clip_norm
@@ -72,22 +71,23 @@ class Updater:
             self.average.update_parameters(self.step.trained)
         return {"rates": [group["lr"] for group in self.optimizer.param_groups], "losses": losses}
 
-    def backward(self, batch: Batch) -> dict[str, float]:
-        """Gradients of the mean over all items of a batch, whatever part and process they are in; the losses."""
-        own = rows_of(batch)
-        every = int(self.ranks.add_up(torch.tensor(own, device=self.device)))
+    def backward(self, parts: Iterator[BatchPart]) -> dict[str, float]:
+        """Gradients of the mean over all items of a batch, whatever part and process they are in; the losses.
+
+        Takes the parts of one batch from the iterator.
+        """
         sums: dict[str, Tensor] = {}
-        parts = split(batch, min(self.plan.accumulate, own))
-        for place, part in enumerate(parts):
-            share = rows_of(part) / every
-            with self._together(last=place == len(parts) - 1):
+        for part in parts:
+            with self._together(last=part.last):
                 with autocast(self.device, self.dtype):
-                    losses = self.forward(move(part, self.device))
+                    losses = self.forward(_move(part.items, self.device))
                 total = torch.stack([loss.float() for loss in losses.values()]).sum()
                 # processes are averaged, and their shares should add up
-                self.scaler.scale(total * (share * self.ranks.count)).backward()
+                self.scaler.scale(total * (part.share * self.ranks.count)).backward()
             for name, loss in losses.items():
-                sums[name] = sums.get(name, torch.zeros((), device=self.device)) + loss.detach().float() * share
+                sums[name] = sums.get(name, torch.zeros((), device=self.device)) + loss.detach().float() * part.share
+            if part.last:
+                break
         means = self.ranks.add_up(torch.stack(list(sums.values()))).tolist()
         return dict(zip(sums, means, strict=True))
 
@@ -132,24 +132,10 @@ class Updater:
         return self.forward.no_sync() if waits else nullcontext()
 
 
-def rows_of(batch: Batch) -> int:
-    """B."""
-    return len(batch) if isinstance(batch, Tensor) else len(next(iter(batch.values())))
-
-
-def move(batch: Batch, device: torch.device) -> Batch:
-    """The batch on a device."""
-    if isinstance(batch, Tensor):
-        return batch.to(device, non_blocking=True)
-    return {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
-
-
-def split(batch: Batch, parts: int) -> list[Batch]:
-    """At most so many parts with rows of their own, in order."""
-    if isinstance(batch, Tensor):
-        return list(batch.chunk(parts))
-    pieces = {name: tensor.chunk(parts) for name, tensor in batch.items()}
-    return [dict(zip(pieces, row, strict=True)) for row in zip(*pieces.values(), strict=True)]
+def _move(items: Any, device: torch.device) -> Any:
+    if isinstance(items, Tensor):
+        return items.to(device, non_blocking=True)
+    return {name: tensor.to(device, non_blocking=True) for name, tensor in items.items()}
 
 
 def _refuse_no_number(kind: str, iteration: int, values: Mapping[str, float]) -> None:

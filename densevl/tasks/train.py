@@ -54,6 +54,7 @@ def make_trainer(
     items = build({**source, "folder": data, "seed": seed})
     order = BatchOrder(len(items), batch_size, seed, rank=ranks.rank, ranks=ranks.count)
     plan = build(in_updates(config["plan"], order.per_epoch))
+    order = replace(order, parts=plan.accumulate)
     seed_everything(plan.seed)  # before the parts: what is trained may begin with random weights
     parts: dict[str, Any] = {"training_set": items}
     for name, node in config.get("parts", {}).items():

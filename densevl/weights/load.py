@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from densevl.core.errors import WeightsError
+from densevl.core.files import FIELDS
 from densevl.weights.locate import file_hash
 from densevl.weights.table import find_hash
 
@@ -70,7 +71,7 @@ def read_state_dict(path: str | Path, *, trust: bool = False) -> dict[str, Tenso
 
 
 def read_field(path: str | Path, name: str) -> Any:
-    """What a file says beside its tensors: a plain field of a torch file, or of safetensors' metadata (as JSON).
+    """What a file says beside its tensors: a field of a torch file, or one of `FIELDS` in safetensors' metadata.
 
     Returns:
         The field; None where the file has none of that name.
@@ -81,7 +82,7 @@ def read_field(path: str | Path, name: str) -> Any:
     path = Path(path)
     try:
         if path.suffix == ".safetensors":
-            return json.loads(_metadata(path).get(name, "null"))
+            return json.loads(_metadata(path).get(FIELDS, "{}")).get(name)
         content = _read(path, trust=False)
     except _UNREADABLE as error:
         raise _damaged(path, error) from error

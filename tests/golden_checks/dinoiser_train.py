@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from densevl.core.structures import FeatureMap
+from densevl.core.structures import BatchPart, FeatureMap
 from densevl.engine.plan import TrainPlan
 from densevl.engine.ranks import Ranks
 from densevl.engine.schedules import MultiStep
@@ -56,7 +56,7 @@ def check_training(file: GoldenFile) -> None:
     plan = TrainPlan(len(expected), MultiStep(train["milestones"], train["step_lr_gamma"]))
     lines: list[Mapping[str, Any]] = []
     with TemporaryDirectory() as folder:
-        images = (file.tensor(f"image{iteration}") for iteration in range(len(expected)))
+        images = (BatchPart(file.tensor(f"image{iteration}")) for iteration in range(len(expected)))
         updater = Updater(step, plan, dtype=torch.float32, ranks=Ranks())
         Trainer(updater, lambda start: images, out=Path(folder), settings={}, per_epoch=1).run(report=lines.append)
     losses = [sum(line["losses"].values()) for line in lines]

@@ -39,7 +39,8 @@ def make(folder: Path, **options: Any) -> TrainingClips:
 
 
 def take(clips: TrainingClips, count: int, *, start: int = 0, workers: int = 0) -> list[dict[str, torch.Tensor]]:
-    return list(islice(clips.batches(BatchOrder(len(clips), 2, clips.seed, start), workers=workers), count))
+    order = BatchOrder(len(clips), 2, clips.seed, start)
+    return [part.items for part in islice(clips.batches(order, workers=workers), count)]
 
 
 def equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
@@ -51,7 +52,7 @@ def test_a_batch_is_clips_in_range_with_their_labels(folder: Path) -> None:
     (batch,) = take(clips, 1)
     assert batch["video"].shape == (2, 4, 3, 32, 32) and batch["video"].dtype == torch.float32
     assert 0 <= batch["video"].min() < 0.3 and 0.6 < batch["video"].max() <= 1
-    keys = next(iter(BatchOrder(5, 2)))
+    keys = next(iter(BatchOrder(5, 2))).items
     assert batch["labels"].tolist() == [place % 3 for _, place in keys] and clips.class_names == NAMES
 
 

@@ -63,28 +63,28 @@ def test_the_box_leaves_its_part_of_the_frame_and_is_cut_at_the_border() -> None
 
 
 def test_a_mixer_depends_on_the_seed_alone_and_its_targets_sum_to_one() -> None:
-    mixer = ClipMixer(num_classes=5)
+    mixer = ClipMixer()
     clips = torch.randn(4, 2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
-    labels = torch.tensor([0, 4, 2, 2])
+    targets = smooth_labels(torch.tensor([0, 4, 2, 2]), 5)
     for seed in range(10):
-        mixed, targets = mixer(clips, labels, np.random.RandomState(seed))
-        again, _ = mixer(clips, labels, np.random.RandomState(seed))
+        mixed, soft = mixer(clips, targets, np.random.RandomState(seed))
+        again, _ = mixer(clips, targets, np.random.RandomState(seed))
         assert torch.equal(mixed, again)
-        torch.testing.assert_close(targets.sum(1), torch.ones(4))
-        assert mixed.shape == clips.shape and targets.shape == (4, 5)
+        torch.testing.assert_close(soft.sum(1), torch.ones(4))
+        assert mixed.shape == clips.shape and soft.shape == (4, 5)
 
 
 def test_a_mixer_takes_each_way_as_often_as_asked() -> None:
     rng = np.random.RandomState(0)
-    assert all(ClipMixer(3, cutmix_probability=1).takes_cutmix(rng) for _ in range(20))
-    assert not any(ClipMixer(3, cutmix_probability=0).takes_cutmix(rng) for _ in range(20))
-    assert 60 < sum(ClipMixer(3).takes_cutmix(rng) for _ in range(200)) < 140
+    assert all(ClipMixer(cutmix_probability=1).takes_cutmix(rng) for _ in range(20))
+    assert not any(ClipMixer(cutmix_probability=0).takes_cutmix(rng) for _ in range(20))
+    assert 60 < sum(ClipMixer().takes_cutmix(rng) for _ in range(200)) < 140
 
 
 @pytest.mark.parametrize("cut", [0, 1])
 def test_the_targets_of_a_mixer_say_what_is_in_its_clips(cut: int) -> None:
-    mixer = ClipMixer(3, cutmix_probability=cut, smoothing=0)
+    mixer = ClipMixer(cutmix_probability=cut)
     rng = np.random.RandomState(7)
     for _ in range(10):
-        clips, targets = mixer(CLIPS, torch.arange(3), rng)
+        clips, targets = mixer(CLIPS, torch.eye(3), rng)
         torch.testing.assert_close(clips.mean(dim=(1, 2, 3, 4)), targets @ torch.arange(3.0))

@@ -1,6 +1,6 @@
 """How CLIP-DINOiser was trained: two convolutions on CLIP ViT-B/16, taught by DINO and FOUND, on unlabelled pictures.
 
-    densevl train configs/segmentation/clip_dinoiser/train_clip_dinoiser_b16.py --data imagenet/train --out runs/dinoiser
+densevl train configs/segmentation/clip_dinoiser/train_clip_dinoiser_b16.py --data imagenet/train --out runs/dinoiser
 """
 
 weights = ["clip-vit-b16-laion2b", "dino-vit-b16", "dino-vit-s8", "found-decoder"]
@@ -11,9 +11,7 @@ train = dict(
         clip_model=dict(type="densevl.backbones.load_clip", model="ViT-B-16", pretrained="laion2b"),
         guide_block=-3,
     ),
-    student=dict(
-        type="densevl.refiners.DINOiserRefiner", guide_channels=768, affinity_channels=256, guide_block=-3
-    ),
+    student=dict(type="densevl.refiners.DINOiserRefiner", guide_channels=768, affinity_channels=256, guide_block=-3),
     teachers=dict(
         type="densevl.tasks.dinoiser_teachers.DINOiserTeachers",
         dino=dict(type="densevl.backbones.load_dino", name="dino-vit-b16"),

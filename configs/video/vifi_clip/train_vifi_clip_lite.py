@@ -1,7 +1,7 @@
 """vifi-clip-lite on a small list of clips, in minutes on a laptop: the last stages of the image tower are trained.
 
-    python tools/make_motion_set.py motion
-    densevl train configs/video/vifi_clip/train_vifi_clip_lite.py --data motion/appearance --out runs/appearance
+python tools/make_motion_set.py motion
+densevl train configs/video/vifi_clip/train_vifi_clip_lite.py --data motion/appearance --out runs/appearance
 """
 
 weights = ["efficientnet-lite0", "all-minilm-l6-v2"]

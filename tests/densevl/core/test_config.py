@@ -6,7 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from densevl.core.config import build, build_model, find_config, import_path, model_configs, override, read_config
+from densevl.core.config import (
+    build,
+    build_model,
+    config_folder,
+    find_config,
+    import_path,
+    model_configs,
+    override,
+    read_config,
+)
 from densevl.core.errors import ConfigError, UnknownNameError, UsageError
 from densevl.heads import CosineHead
 
@@ -53,6 +62,16 @@ def test_a_model_is_found_by_name_alias_and_file(tmp_path: Path) -> None:
         find_config("maskclip-b17")
     with pytest.raises(ConfigError, match="no config file"):
         find_config("absent.py")
+
+
+def test_a_shipped_config_is_found_by_its_path_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = "configs/segmentation/clip_dinoiser/train_clip_dinoiser_b16.py"
+    assert find_config(path) == config_folder().parent / path
+    own = tmp_path / path
+    own.parent.mkdir(parents=True)
+    own.touch()
+    assert find_config(path).resolve() == own  # a file that is there comes first
 
 
 def test_a_config_that_raises_says_what(tmp_path: Path) -> None:

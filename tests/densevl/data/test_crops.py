@@ -31,7 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def take(crops: TrainingCrops, start: int, count: int, workers: int = 0) -> list[torch.Tensor]:
     order = BatchOrder(len(crops), 3, crops.seed, start)
-    return list(islice(crops.batches(order, workers=workers), count))
+    return [part.items for part in islice(crops.batches(order, workers=workers), count)]
 
 
 def test_batches_are_the_same_from_any_start_and_with_any_workers(folder: Path) -> None:

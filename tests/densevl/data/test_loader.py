@@ -13,7 +13,7 @@ Keys = list[list[tuple[int, int]]]
 
 
 def take(order: BatchOrder, count: int) -> Keys:
-    return list(islice(iter(order), count))
+    return [part.items for part in islice(iter(order), count)]
 
 
 def test_an_epoch_sees_every_item_once_and_the_next_in_another_order() -> None:
@@ -31,6 +31,19 @@ def test_processes_share_each_batch_of_one_process() -> None:
     parts = [take(BatchOrder(11, 4, rank=rank, ranks=3), 5) for rank in range(3)]
     for batch, shares in zip(whole, zip(*parts, strict=True), strict=True):
         assert sorted(key for share in shares for key in share) == sorted(batch) and all(shares)
+
+
+def test_parts_are_the_batch_of_a_process_in_order_with_their_shares() -> None:
+    for ranks in (1, 2):
+        whole = take(BatchOrder(11, 5, rank=ranks - 1, ranks=ranks), 6)
+        parts = iter(BatchOrder(11, 5, rank=ranks - 1, ranks=ranks, parts=2))
+        for number, batch in enumerate(whole):
+            found = [next(parts)]
+            while not found[-1].last:
+                found.append(next(parts))
+            assert [key for part in found for key in part.items] == batch and len(found) <= 2
+            rows = 1 if number % 3 == 2 and ranks == 1 else 5
+            assert [part.share for part in found] == [len(part.items) / rows for part in found]
 
 
 def test_a_rest_that_does_not_go_round_is_left_out() -> None:

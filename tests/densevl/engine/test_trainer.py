@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from densevl.core.errors import OutputError, PictureError, TrainingError, UsageError, WeightsError
+from densevl.core.structures import BatchPart
 from densevl.engine.plan import TrainPlan
 from densevl.engine.ranks import Ranks
 from densevl.engine.schedules import MultiStep
@@ -46,10 +47,16 @@ class ToyStep(nn.Module):
         return {"epoch": epoch, "model_state_dict": self.trained.state_dict()}
 
 
-def batches(start: int) -> Iterator[Tensor]:
+def batches(start: int) -> Iterator[BatchPart]:
     while True:
-        yield torch.rand(6, 4, generator=torch.Generator().manual_seed(start))
+        yield BatchPart(torch.rand(6, 4, generator=torch.Generator().manual_seed(start)))
         start += 1
+
+
+def batches_in_three(start: int) -> Iterator[BatchPart]:
+    for batch in batches(start):
+        for place, rows in enumerate(batch.items.split(2)):
+            yield BatchPart(rows, 1 / 3, last=place == 2)
 
 
 def make_trainer(
@@ -127,12 +134,13 @@ def test_a_signal_stops_after_the_update_with_a_checkpoint(tmp_path: Path, numbe
 
 def test_parts_of_a_batch_give_the_gradients_of_the_whole(tmp_path: Path) -> None:
     whole = make_trainer(tmp_path / "a", step=ToyStep(dropout=0.0))
-    parts = make_trainer(tmp_path / "b", step=ToyStep(dropout=0.0), accumulate=4)
+    parts = make_trainer(tmp_path / "b", step=ToyStep(dropout=0.0))
+    parts.batches = batches_in_three
     whole.run()
     parts.run()
     for name, tensor in weights_of(whole).items():
         torch.testing.assert_close(weights_of(parts)[name], tensor, atol=1e-5, rtol=1e-4)
-    assert parts.updater.step.calls == 3 * whole.updater.step.calls  # six rows in chunks of two
+    assert parts.updater.step.calls == 3 * whole.updater.step.calls
 
 
 def test_clipping_bounds_the_step(tmp_path: Path) -> None:
@@ -187,7 +195,7 @@ def test_a_try_changes_no_weight_and_writes_nothing(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_read_ends_a_run_with_a_checkpoint_of_the_updates_before(tmp_path: Path) -> None:
-    def broken(start: int) -> Iterator[Tensor]:
+    def broken(start: int) -> Iterator[BatchPart]:
         for number, batch in enumerate(batches(start), start):
             if number == 7:
                 raise PictureError("7.png: not a picture")

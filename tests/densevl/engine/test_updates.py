@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -10,9 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from densevl.core.errors import TrainingError
+from densevl.core.structures import BatchPart
 from densevl.engine.plan import TrainPlan
 from densevl.engine.ranks import Ranks
-from densevl.engine.updates import Updater, move, rows_of, split
+from densevl.engine.updates import Updater
 
 
 class LabelledStep(nn.Module):
@@ -39,36 +40,34 @@ def make_batch(rows: int = 5) -> dict[str, Tensor]:
     return {"rows": torch.randn(rows, 4, generator=generator), "labels": torch.arange(rows) % 3}
 
 
+def whole_batch() -> Iterator[BatchPart]:
+    return iter([BatchPart(make_batch())])
+
+
 def make_updater(step: nn.Module, *, dtype: torch.dtype = torch.float32, **plan: Any) -> Updater:
     return Updater(step, TrainPlan(10, **plan), dtype=dtype, ranks=Ranks())
 
 
-def test_a_mapping_is_cut_and_moved_like_a_tensor() -> None:
-    batch = make_batch()
-    parts = split(batch, 2)
-    assert [rows_of(part) for part in parts] == [3, 2] == [rows_of(part) for part in split(batch["rows"], 2)]
-    for name, tensor in batch.items():
-        assert torch.equal(torch.cat([part[name] for part in parts]), tensor)
-        assert move(batch, torch.device("meta"))[name].device.type == "meta"
-
-
 def test_parts_of_unequal_size_give_the_losses_and_weights_of_the_whole() -> None:
-    whole, parts = LabelledStep(), LabelledStep()
-    expected = make_updater(whole).update(0, make_batch())
-    found = make_updater(parts, accumulate=2).update(0, make_batch())
+    whole, cut = LabelledStep(), LabelledStep()
+    expected = make_updater(whole).update(0, iter([BatchPart(make_batch())]))
+    parts = [{name: tensor[rows] for name, tensor in make_batch().items()} for rows in (slice(3), slice(3, 5))]
+    stream = iter([BatchPart(parts[0], 0.6, last=False), BatchPart(parts[1], 0.4), BatchPart(None)])
+    found = make_updater(cut).update(0, stream)
     assert found["losses"] == pytest.approx(expected["losses"], rel=1e-6)
-    for one, other in zip(whole.parameters(), parts.parameters(), strict=True):
+    for one, other in zip(whole.parameters(), cut.parameters(), strict=True):
         torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-5)
+    assert next(stream).items is None  # the next batch is left for the next update
 
 
 def test_fp16_leaves_out_an_update_that_overflows_and_goes_on_at_a_lower_scale() -> None:
     step = LabelledStep(blow=100.0)
     updater = make_updater(step, dtype=torch.float16)
     before, scale = step.trained.weight.clone(), updater.scaler.get_scale()
-    updater.update(0, make_batch())
+    updater.update(0, whole_batch())
     assert torch.equal(step.trained.weight, before) and updater.scaler.get_scale() == scale / 2
     for iteration in range(1, 8):
-        updater.update(iteration, make_batch())
+        updater.update(iteration, whole_batch())
     assert not torch.equal(step.trained.weight, before) and torch.isfinite(step.trained.weight).all()
 
 
@@ -80,7 +79,7 @@ def test_fp16_whose_gradients_are_never_numbers_stops_instead_of_leaving_out_eve
     updater = make_updater(RootStep(), dtype=torch.float16)
     with pytest.raises(TrainingError, match=r"gradient of iteration (2\d) .*norm nan"):
         for iteration in range(100):
-            updater.update(iteration, make_batch())
+            updater.update(iteration, whole_batch())
 
 
 def test_groups_may_name_their_own_decay() -> None:

@@ -215,7 +215,7 @@ def test_another_shape_is_named_with_both_shapes() -> None:
 
 def test_a_field_beside_the_tensors_is_read_from_both_kinds_of_file(tmp_path: Path) -> None:
     torch.save({"epoch": 4, "model": TENSORS}, tmp_path / "a.pt")
-    save_file(TENSORS, tmp_path / "a.safetensors", metadata={"epoch": "4"})
+    save_file(TENSORS, tmp_path / "a.safetensors", metadata={"fields": '{"epoch": 4}'})
     for path in tmp_path.iterdir():
         assert read_field(path, "epoch") == 4 and read_field(path, "tap") is None
         path.write_bytes(path.read_bytes()[:20])
