@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     model = parser.add_argument_group("the model")
     model.add_argument("--model", default="auto", help="a name such as vifi-clip-lite, a .py config, or auto")
-    model.add_argument("--weights", type=Path, metavar="FILE", help="a checkpoint of it, such as a training's best.pt")
+    model.add_argument("--weights", metavar="FILE|NAME", help="other weights for it, such as a training's best.pt")
     model.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
     model.add_argument("--precision", default="auto", choices=("auto", "fp32", "fp16", "bf16"))
     model.add_argument("--offline", action="store_true", help="never download")
@@ -111,7 +111,7 @@ def load_classifier(args: argparse.Namespace, device: str, views: Mapping[str, A
         kind = read_config(name)["model"]["recogniser"]["type"]
         if "weights" not in inspect.signature(import_path(kind)).parameters:
             raise UsageError(f"--weights: {name} takes no checkpoint")
-        overrides["model.recogniser.weights"] = str(args.weights)
+        overrides["model.recogniser.weights"] = args.weights
     classifier = load(name, device, precision=args.precision, **overrides)
     classifier.views.frame_numbers(1000)  # raises where the rule does not take so many views
     classifier.view_batch = args.batch_size or (1 if classifier.device.type == "cpu" else _BATCH_GPU)
