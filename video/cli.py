@@ -114,9 +114,11 @@ def run_with_progress(clip_run: ClipRun, out: Path) -> RunResult:
     """The run under a progress bar on stderr; of a long video it says how far it has been watched."""
     from tqdm import tqdm
 
-    with tqdm(total=len(clip_run.source), unit="clip", file=sys.stderr, dynamic_ncols=True) as bar:
+    options: dict[str, Any] = {"unit": "clip", "file": sys.stderr, "dynamic_ncols": True, "miniters": 0}
+    with tqdm(total=len(clip_run.source), **options) as bar:
 
         def watching(video: LongVideo, seconds: float) -> None:
-            bar.set_postfix_str(f"{video.path.name}: {seconds:.0f} of {video.duration_sec:.0f} s")
+            bar.set_postfix_str(f"{video.path.name}: {seconds:.0f} of {video.duration_sec:.0f} s", refresh=False)
+            bar.update(0)  # draws, but not more often than ten times a second
 
         return clip_run.run(out, progress=bar.update, watching=watching)

@@ -10,7 +10,7 @@ from densevl.core.errors import PictureError, SourceError
 from densevl.core.files import sha256_bytes
 from densevl.core.stages import Source
 from densevl.data import folders
-from densevl.data.folders import WRITTEN_FOLDERS, open_source
+from densevl.data.folders import CLIP_FILES, WRITTEN_FOLDERS, find_files, open_source, refuse_clashes
 from tests.clips import make_clip
 
 
@@ -269,3 +269,19 @@ def test_frames_and_a_picture_of_one_name_are_refused(tree):
     make_clip(root / "a.mp4", frames=1)
     with pytest.raises(SourceError, match=r"would both become"):
         open_source(str(root))
+
+
+def test_clips_alone_are_found_where_clips_are_asked_for(tree, tmp_path):
+    root = tree("b.png", "a/z.mp4", "y.WEBM", "notes.txt")
+    paths, names = find_files(str(root), CLIP_FILES)
+    assert ([path.name for path in paths], names) == (["z.mp4", "y.WEBM"], ["a/z", "y"])
+    with pytest.raises(SourceError, match=r"no clips in the pattern .*found 1 \.png"):
+        find_files(str(root / "*.png"), CLIP_FILES)
+    with pytest.raises(SourceError, match="give a clip, a folder"):
+        find_files(str(root / "gone"), CLIP_FILES)
+
+
+def test_clips_that_would_become_one_output_are_refused(tree):
+    paths, names = find_files(str(tree("a.mp4", "a.webm")), CLIP_FILES)
+    with pytest.raises(SourceError, match="would both become"):
+        refuse_clashes(paths, names)

@@ -117,6 +117,23 @@ def test_another_kind_of_output_reruns_everything(tmp_path: Path) -> None:
     assert run(tmp_path, FakeSource(6), writers=[RawWriter()]).resumed == 6
 
 
+class SomeWriter(RawWriter):
+    """Writes for even items only."""
+
+    def encode(self, name: str, result: Segmentation, picture: np.ndarray) -> bytes | None:
+        return super().encode(name, result, picture) if int(name[-3:]) % 2 == 0 else None
+
+
+def test_a_writer_may_have_nothing_to_write_for_an_item(tmp_path: Path) -> None:
+    fields = {"writers": [SomeWriter()], "wanted": lambda record: record.outputs}
+    assert run(tmp_path, FakeSource(6), **fields).done == 6
+    assert sorted(int(path[-7:-4]) for path in tree(tmp_path)) == [0, 2, 4]
+    assert run(tmp_path, FakeSource(6), infer=no_infer, **fields).resumed == 6
+    (tmp_path / "labels/sub2/p002.raw").unlink()
+    count = run(tmp_path, FakeSource(6), group_size=1, **fields)
+    assert (count.done, count.resumed) == (1, 5)
+
+
 def test_an_unreadable_item_is_listed_and_the_others_are_done(tmp_path: Path) -> None:
     count = run(tmp_path, FakeSource(10, broken=frozenset({2, 9})))
     assert count.done == 8

@@ -16,7 +16,8 @@ from densevl.data.folders import open_source
 from densevl.extractors import MaskCLIPExtractor
 from densevl.heads import CosineHead
 from densevl.tasks import Geometry, Segmenter
-from densevl.tasks.folder_run import FolderRun, RunOptions, RunResult
+from densevl.tasks.folder_run import FolderRun, RunOptions
+from densevl.tasks.run_documents import RunResult
 from densevl.tasks.run_plan import measure
 from densevl.vocab import parse_classes
 from tests.tiny import tiny_clip

@@ -11,7 +11,7 @@ import torch
 import densevl
 from densevl.core.config import model_configs
 from densevl.core.errors import UnknownNameError, UsageError, WeightsError
-from densevl.tasks.load import PREFERENCE, choose_model, missing_weights
+from densevl.tasks.load import PREFERENCE, choose_model, missing_weights, require_field
 
 
 def test_lite_loads_with_its_name_its_config_and_its_limits() -> None:
@@ -51,6 +51,16 @@ def test_unknown_models_and_parts_are_refused() -> None:
         densevl.load("lite", "cpu", **{"parts.clip_model.pretrained": "x"})
     with pytest.raises(UsageError, match="unknown config key 'presicion'"):
         densevl.load("lite", "cpu", presicion="fp16")
+
+
+def test_a_model_of_another_field_is_refused_before_it_is_loaded() -> None:
+    require_field("lite", "segmentation")
+    require_field("my/own_config.py", "segmentation")
+    for other in set(model_configs()) - set(model_configs("segmentation")):
+        with pytest.raises(UnknownNameError, match="unknown segmentation model"):
+            require_field(other, "segmentation")
+    with pytest.raises(UnknownNameError, match="did you mean lite"):
+        require_field("light", "segmentation")
 
 
 def test_an_own_config_is_loaded_from_its_file(tmp_path: Path) -> None:

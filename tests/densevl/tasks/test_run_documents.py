@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from datetime import datetime, timezone
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,14 @@ import pytest
 
 from densevl.core.structures import Segmentation
 from densevl.engine.journal import Record
-from densevl.engine.pipeline import Failure
+from densevl.engine.pipeline import Failure, RunCount
 from densevl.tasks.run_documents import (
+    RunResult,
     classes_document,
     failed_document,
     picture_row,
     report_rows,
+    run_document,
     summary_document,
 )
 from densevl.vocab import parse_classes
@@ -67,3 +70,22 @@ def test_the_gallery_links_overlays_only_where_they_were_written() -> None:
     assert row.overlay == "overlay/sub/a.jpg"
     assert row.areas == {"cat": pytest.approx(0.25), "sky, blue": pytest.approx(0.5)}
     assert report_rows([RECORD], RESULT.class_names, with_overlay=False)[0].overlay is None
+
+
+def test_a_result_says_what_was_done_and_where_to_look() -> None:
+    result = RunResult.of(Path("out"), RunCount(1, 0, (), 2.0))
+    assert result.sentence() == f"densevl: 1 picture labelled; see {Path('out/report.html')}"
+    result = RunResult.of(Path("out"), RunCount(1, 2, (Failure(3, "b", "cut off"),), 2.0))
+    first, second = result.sentence("clip", "predictions.csv").splitlines()
+    assert first == f"densevl: 3 clips labelled (2 were done already); see {Path('out/predictions.csv')}"
+    assert second == f"densevl: 1 failed, the first: cut off. List: {Path('out/failed.csv')}"
+    assert result.as_dict()["failed"] == [{"name": "b", "reason": "cut off"}]
+
+
+def test_the_record_of_a_run_has_its_settings_times_and_versions() -> None:
+    started = datetime(2020, 1, 1, tzinfo=timezone.utc)
+    result = RunResult.of(Path("out"), RunCount(1, 0, (), 2.0))
+    document = json.loads(run_document({"model": "m"}, result, started=started, batch_size=3))
+    assert document["started"] == "2020-01-01T00:00:00+00:00" < document["ended"]
+    assert (document["settings"], document["batch_size"], document["done"]) == ({"model": "m"}, 3, 1)
+    assert document["versions"]
