@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -45,7 +46,8 @@ def draw_confusion(counts: np.ndarray, class_names: Sequence[str]) -> np.ndarray
     if total <= _NUMBERED:
         _write_counts(drawing, counts, margin=margin, cell=cell)
     drawing.text((8, 8), "rows: label\ncolumns: prediction", _QUIET, ImageFont.load_default(11))
-    return np.asarray(sheet)
+    picture: np.ndarray = np.asarray(sheet)
+    return picture
 
 
 def _colours(counts: np.ndarray) -> np.ndarray:
@@ -53,7 +55,8 @@ def _colours(counts: np.ndarray) -> np.ndarray:
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     strength = np.where(counts > 0, 0.12 + 0.88 * np.sqrt(share), 0)[..., None]  # one of many is still seen
     full = np.where(np.eye(len(counts), dtype=bool)[..., None], _RIGHT, _WRONG)
-    return np.rint(np.array(PAPER) * (1 - strength) + full * strength).astype(np.uint8)
+    mixed: np.ndarray = np.rint(np.array(PAPER) * (1 - strength) + full * strength)
+    return mixed.astype(np.uint8)
 
 
 def _write_counts(drawing: ImageDraw.ImageDraw, counts: np.ndarray, *, margin: int, cell: int) -> None:
@@ -64,7 +67,7 @@ def _write_counts(drawing: ImageDraw.ImageDraw, counts: np.ndarray, *, margin: i
         drawing.text(place, str(counts[row, column]), PAPER if share[row, column] > 0.2 else _INK, font, anchor="mm")
 
 
-def _write_upwards(sheet: Image.Image, foot: tuple[int, int], text: str, font: ImageFont.FreeTypeFont) -> None:
+def _write_upwards(sheet: Image.Image, foot: tuple[int, int], text: str, font: Any) -> None:
     """Text that is read from below to above, its foot at (x, y)."""
     left, top, right, bottom = font.getbbox(text)
     strip = Image.new("RGB", (round(right - left) + 2, round(bottom - top) + 2), PAPER)

@@ -45,7 +45,7 @@ def describe_clips(clips: ClipList) -> dict[str, Any]:
     root = os.path.commonpath([os.path.dirname(path) for path in clips.paths])
     lines = (f"{os.path.relpath(path, root)} {label}" for path, label in zip(clips.paths, clips.labels, strict=True))
     return {
-        "list": {"source": clips.source, "sha256": sha256_bytes("\n".join(lines).encode()), "clips": len(clips)},
+        "list": {"sha256": sha256_bytes("\n".join(lines).encode()), "clips": len(clips)},
         "classes": {
             "count": clips.num_classes,
             "sha256": sha256_bytes("\n".join(clips.class_names).encode()),

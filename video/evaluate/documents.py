@@ -45,8 +45,8 @@ def write_documents(
     write_csv(out / "per_class.csv", _class_rows(names, figures, confusion))
     rows = ([name, *row, lost] for name, row, lost in zip(names, confusion.tolist(), unanswered.tolist(), strict=True))
     write_csv(out / "confusion.csv", [["label \\ prediction", *names, "(no answer)"], *rows])
-    write_csv(out / "predictions.csv", _prediction_rows(names, records))
-    failed = ([record.row["path"], record.error] for record in records if record.error)
+    write_csv(out / "predictions.csv", _prediction_rows(clips, records))
+    failed = ([path, record.error] for path, record in zip(clips.paths, records, strict=True) if record.error)
     write_csv(out / "failed.csv", [["path", "reason"], *failed])
     picture = io.BytesIO()
     Image.fromarray(draw_confusion(confusion, names)).save(picture, "PNG")
@@ -82,17 +82,18 @@ def _class_rows(names: Sequence[str], figures: Mapping[str, Any], confusion: np.
     return rows
 
 
-def _prediction_rows(names: Sequence[str], records: Sequence[Record]) -> list[list[Any]]:
+def _prediction_rows(clips: ClipList, records: Sequence[Record]) -> list[list[Any]]:
     """A row a listed clip, in the order of the list; one that was not read has no prediction."""
     rows: list[list[Any]] = [["path", "label", "prediction", "score", "rank_of_label", "top", "note"]]
-    for record in records:
+    names = clips.class_names
+    for path, record in zip(clips.paths, records, strict=True):
         row = record.row
         told: list[Any] = ["", "", "", "", "not read: see failed.csv"]
         if not record.error:
             best, score = row["top"][0]
             top = "; ".join(f"{names[k]} {value:.4f}" for k, value in row["top"])
             told = [names[best], f"{score:.6f}", row["rank"] + 1, top, row["note"]]
-        rows.append([row["path"], names[row["label"]], *told])
+        rows.append([path, names[row["label"]], *told])
     return rows
 
 

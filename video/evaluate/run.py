@@ -83,7 +83,7 @@ class ClipEvaluation:
         self.classifier, self.clips, self.reader, self.policy = classifier, clips, reader, policy
         words = ClassList(clips.class_names, tuple((name,) for name in clips.class_names))
         self.bank = classifier.encode(words)
-        self.card = dict(card or {})
+        self.card = {"list_source": clips.source, **(card or {})}
         self._complaints = Complaints("more such clips: failed.csv and predictions.csv list them all")
         self.settings = self._settings()
         self.fingerprint = sha256_bytes(json.dumps(self.settings, sort_keys=True).encode())

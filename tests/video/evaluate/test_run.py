@@ -89,6 +89,14 @@ def test_one_run_after_some_shards_does_the_rest(colours: Path, tmp_path: Path) 
     assert rest.report(tmp_path) is not None
 
 
+def test_the_same_list_elsewhere_is_the_same_run(colours: Path, tmp_path: Path) -> None:
+    evaluation(colours).score(tmp_path / "out", Part())
+    moved = evaluation(colours.rename(tmp_path / "moved"))
+    moved.score(tmp_path / "out", Part())
+    assert seen(moved) == 0 and moved.report(tmp_path / "out") is not None
+    assert str(tmp_path / "moved" / "0.mp4") in (tmp_path / "out" / "predictions.csv").read_text()
+
+
 def test_another_model_is_scored_anew(colours: Path, tmp_path: Path) -> None:
     evaluation(colours).score(tmp_path, Part())
     other = evaluation(colours, colour_classifier(num_frames=3))
