@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, help="output folder; the same command goes on")
     model = parser.add_argument_group("the model")
     model.add_argument("--model", default="auto", help="a name such as vifi-clip-lite, a .py config, or auto")
+    model.add_argument("--weights", metavar="FILE|NAME", help="other weights for it, such as a training's best.pt")
     model.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
     model.add_argument("--precision", default="auto", choices=("auto", "fp32", "fp16", "bf16"))
     model.add_argument("--offline", action="store_true", help="never download")
@@ -71,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
     paths, names = find_inputs(args.source, exclude=args.out)
     require_writable(args.out)
 
-    classifier = load_classifier(args)
+    classifier = load_classifier(args, args.device, chosen_views(args))
     source = ClipSource(paths, names, views=classifier.views, rule=rule)
     options = ClipRunOptions(kinds, segments, args.on_error, batch_size)
     clip_run = ClipRun(classifier, source, classes, options=options)
@@ -87,27 +89,47 @@ def parse_kinds(text: str) -> tuple[str, ...]:
     return tuple(kind for kind in KINDS if kind in words)
 
 
-def load_classifier(args: argparse.Namespace) -> VideoClassifier:
-    """The model that the flags ask for; says on stderr which one and what it cannot do."""
+def load_classifier(args: argparse.Namespace, device: str, views: Mapping[str, Any]) -> VideoClassifier:
+    """The model that the flags ask for; says on stderr which one and what it cannot do.
+
+    Args:
+        args: with model, weights, precision and offline.
+        device: see `densevl.load`.
+        views: fields of the model's ClipViews, such as num_frames.
+
+    Raises:
+        UsageError: `--weights` without a model, or for one that takes none; views that its rule of sampling lacks.
+    """
     if args.offline:
         go_offline()
-    from densevl.tasks.load import choose_model
+    if args.weights is not None and args.model == "auto":
+        raise UsageError("--weights needs --model: say which one the file is for, such as vifi-clip-b16")
+    from densevl.core.config import import_path, read_config
+    from densevl.tasks.load import choose_model, require_field
     from video.loading import PREFERENCE, load
 
     name, reason = choose_model(PREFERENCE) if args.model == "auto" else (args.model, f"model {args.model}")
-    classifier = load(name, args.device, precision=args.precision, **view_overrides(args))
+    overrides = {f"model.views.{field}": value for field, value in views.items()}
+    if args.weights is not None:
+        require_field(name, "video")
+        kind = read_config(name)["model"]["recogniser"]["type"]
+        if "weights" not in inspect.signature(import_path(kind)).parameters:
+            raise UsageError(f"--weights: {name} takes no checkpoint")
+        overrides["model.recogniser.weights"] = args.weights
+    classifier = load(name, device, precision=args.precision, **overrides)
+    classifier.views.frame_numbers(1000)  # raises where the rule does not take so many views
     limits = f". {classifier.limits}" if classifier.limits else ""
     print(f"densevl: {reason}, on {classifier.device}{limits}", file=sys.stderr)
     return classifier
 
 
-def view_overrides(args: argparse.Namespace) -> Mapping[str, Any]:
-    """Config keys that the flags set."""
+def chosen_views(args: argparse.Namespace) -> Mapping[str, Any]:
+    """Fields of ClipViews that the flags set."""
     for flag, number in (("--frames", args.frames), ("--views", args.views)):
         if number is not None and number < 1:
             raise UsageError(f"{flag} {number}: expected a whole number of at least 1")
     flags = {"num_frames": args.frames, "views": args.views, "crops": args.crops}
-    return {f"model.views.{key}": value for key, value in flags.items() if value is not None}
+    return {field: value for field, value in flags.items() if value is not None}
 
 
 def run_with_progress(clip_run: ClipRun, out: Path) -> RunResult:
