@@ -20,6 +20,7 @@ from densevl.engine.plan import in_updates
 from densevl.refiners import DINOiserRefiner
 from tests.tiny import TINY_CLIP, tiny_clip, tiny_dino, tiny_found
 from tests.video.models.tiny_vifi import PROMPTS, tiny_vifi
+from video.sampling import FrameRule
 from video.transforms import TrainingView
 
 NAMES = sorted(model_configs("segmentation"))
@@ -80,7 +81,11 @@ def test_every_training_config_builds_a_step_and_a_plan(
     config = read_config(path).to_dict()
     if path.stem.startswith("train_clip_dinoiser"):
         config["train"]["student"]["guide_channels"] = TINY_CLIP["vision_cfg"]["width"]
-    parts: dict[str, Any] = {"training_set": SimpleNamespace(class_names=("running", "cooking"))}
+    parts: dict[str, Any] = {
+        "training_set": SimpleNamespace(
+            class_names=("running", "cooking"), view=SimpleNamespace(size=64), frames=FrameRule()
+        )
+    }
     parts |= {name: build(node, parts) for name, node in config.get("parts", {}).items()}
     step = build(config["train"], parts)
     groups = step.parameter_groups()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, Protocol
 
 import numpy as np
@@ -72,6 +73,7 @@ class FineTuneStep(nn.Module):
         super().__init__()
         self.recogniser, self.trained = recogniser, recogniser.trained_module()
         recogniser.name_classes(training_set.class_names)
+        self.views = {"size": training_set.view.size, **asdict(training_set.frames)}
         self.rate, self.layer_decay, self.mixer, self.smoothing = rate, layer_decay, mixer, smoothing
         self._bank: TextBank | None = None
 
@@ -95,8 +97,8 @@ class FineTuneStep(nn.Module):
         return layer_groups(self.recogniser.layers(), rate=self.rate, layer_decay=self.layer_decay, betas=BETAS)
 
     def release(self, epoch: int) -> Mapping[str, Any]:
-        """The published layout."""
-        return self.recogniser.to_checkpoint(epoch)
+        """The published layout, and beside it `views`: what the model saw of a clip, and should see again."""
+        return {**self.recogniser.to_checkpoint(epoch), "views": self.views}
 
     def _mix(self, video: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         targets = smooth_labels(labels, len(self.recogniser.class_names), smoothing=self.smoothing)

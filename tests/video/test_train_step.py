@@ -21,7 +21,9 @@ from tests.video.models.tiny_vifi import HEADS, tiny_video, token_table
 from tests.video.tiny_training import prompted, tuned
 from video.mixing import ClipMixer
 from video.models import ViFiCLIP
+from video.sampling import FrameRule
 from video.train_step import FineTuneStep
+from video.transforms import TrainingView
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ("running", "playing_chess", "cooking", "yoga")
@@ -65,7 +67,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def make_step(recogniser: ViFiCLIP, **options: Any) -> FineTuneStep:
-    return FineTuneStep(recogniser, SimpleNamespace(class_names=NAMES), **{"rate": 1e-3, **options})
+    training_set = SimpleNamespace(class_names=NAMES, view=TrainingView(64), frames=FrameRule(3))
+    return FineTuneStep(recogniser, training_set, **{"rate": 1e-3, **options})
 
 
 def command(folder: Path, out: Path, *settings: str) -> list[str]:
@@ -134,6 +137,7 @@ def test_a_run_learns_writes_the_published_file_and_resumes_to_the_same_bytes(fo
     lines = [json.loads(line) for line in (whole / "train.jsonl").read_text().splitlines()]
     assert len(lines) == 12 and lines[0]["rates"] == [0.0] * len(lines[0]["rates"])  # 4 epochs of 3; the rate lags
     published = torch.load(whole / "last.pt", weights_only=True)
+    assert published["views"] == {"size": 64, "num_frames": 2, "rule": "segment", "stride": 1}
     assert published["epoch"] == 4 and all(name.startswith("module.") for name in published["model"])
     model = ViFiCLIP.from_state_dict(published["model"], token_table=token_table(), num_heads=HEADS)
     assert torch.isfinite(model(tiny_video(), model.text_bank(NAMES))).all()
