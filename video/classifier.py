@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -21,11 +22,17 @@ from video.results import ClipPrediction
 from video.transforms import to_channels_first
 from video.views import ClipViews
 
+logger = logging.getLogger(__name__)
+
 Classes = ClassList | Sequence[str] | str | Path
 
 
 class Recogniser(Protocol):
-    """What a video model is to the classifier: a module that gives features of clips and of words."""
+    """What a video model is to the classifier: a module that gives features of clips and of words.
+
+    One whose features of a clip are the mean of `frame_features` [B, T, 3, H, W] -> [B, T, E] says so by
+    `averages_frames = True`: windows of a long video then share what was computed of a frame.
+    """
 
     def video_features(self, video: Tensor) -> Tensor:
         """Clips [B, T, 3, H, W] float RGB in [0, 1] -> [B, E]."""
@@ -89,39 +96,74 @@ class VideoClassifier(nn.Module):
         source = Path(clip) if isinstance(clip, (str, Path)) else None
         return ClipPrediction(bank.class_names, self.score(views[None], bank)[0], source)
 
+    def look(self, crops: np.ndarray) -> np.ndarray:
+        """What of frames is kept for the windows that they lie in: features, where the model sees each by itself.
+
+        Args:
+            crops: [n, C, S, S, 3] uint8.
+
+        Returns:
+            [n, C, E] float32, or the crops as they are where the model sees several frames at once.
+        """
+        if not getattr(self.recogniser, "averages_frames", False):
+            return crops
+        frames = crops.reshape(-1, *crops.shape[2:])  # [n * C, S, S, 3]
+        features = self._in_batches(frames, self._see_frames, per_view=self.views.num_frames)
+        return features.reshape(*crops.shape[:2], -1)
+
     def score(self, clips: np.ndarray, bank: TextBank) -> np.ndarray:
         """Probabilities of clips, the mean over their views; a softmax for each view.
 
         Args:
-            clips: [B, V, T, S, S, 3] uint8.
+            clips: [B, V, T, S, S, 3] uint8, or [B, V, T, E] of `look`.
             bank: of `encode`.
 
         Returns:
             [B, K] float32.
         """
-        flat = clips.reshape(-1, *clips.shape[2:])  # [B * V, T, S, S, 3]
-        scores = np.empty((len(flat), bank.num_classes), dtype=np.float32)
-        start = 0
-        while start < len(flat):
-            batch = flat[start : start + self.view_batch]
+        flat = clips.reshape(-1, *clips.shape[2:])  # [B * V, T, ...]
+        scores = self._in_batches(flat, lambda views: self._forward(views, bank))
+        return scores.reshape(*clips.shape[:2], -1).mean(axis=1)  # [B, K]
+
+    def _in_batches(
+        self, items: np.ndarray, forward: Callable[[np.ndarray], np.ndarray], *, per_view: int = 1
+    ) -> np.ndarray:
+        """Pass items [n, ...] through, as many at a time as make `view_batch` views; fewer where memory is short."""
+        passed, start = [], 0
+        while start < len(items):
+            batch = items[start : start + self.view_batch * per_view]
             try:
-                scores[start : start + len(batch)] = self._forward(batch, bank)
+                passed.append(forward(batch))
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
-                if len(batch) == 1:
+                if self.view_batch == 1:
                     raise MemoryLimitError(f"out of memory for one view ({error}): take a smaller --model") from error
-                self.view_batch = len(batch) // 2
+                self.view_batch = max(1, min(self.view_batch, len(items) // per_view) // 2)
+                logger.warning("out of memory: went on with %d views a pass", self.view_batch)
                 continue
             start += len(batch)
-        return scores.reshape(*clips.shape[:2], -1).mean(axis=1)  # [B, K]
+        return np.concatenate(passed)
+
+    @torch.inference_mode()
+    def _see_frames(self, frames: np.ndarray) -> np.ndarray:
+        pixels = self._to_pixels(frames)[:, None]  # [n, 1, 3, S, S]
+        with autocast(pixels.device, self.dtype):
+            features = self.recogniser.frame_features(pixels)
+        return features[:, 0].float().cpu().numpy()  # [n, E]
 
     @torch.inference_mode()
     def _forward(self, views: np.ndarray, bank: TextBank) -> np.ndarray:
-        video = to_channels_first(views).to(self.device).float().div_(255)  # [n, T, 3, S, S]
-        with autocast(video.device, self.dtype):
-            features = self.recogniser.video_features(video)
-        return self.recogniser.logits(features.float(), bank).softmax(dim=-1).cpu().numpy()  # [n, K]
+        if views.dtype == np.uint8:
+            video = self._to_pixels(views)  # [n, T, 3, S, S]
+            with autocast(video.device, self.dtype):
+                features = self.recogniser.video_features(video).float()
+        else:
+            features = torch.from_numpy(views).to(self.device).mean(dim=1)  # [n, E]
+        return self.recogniser.logits(features, bank).softmax(dim=-1).cpu().numpy()  # [n, K]
+
+    def _to_pixels(self, frames: np.ndarray) -> Tensor:
+        return to_channels_first(frames).to(self.device).float().div_(255)
 
     def _cut(self, frames: np.ndarray) -> np.ndarray:
         if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8 or frames.size == 0:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -55,7 +56,9 @@ def watch(
     rule: SegmentRule,
     progress: Callable[[float], object] = lambda seconds: None,
 ) -> Timeline:
-    """Score every window of a video while it is decoded, once; a frame is kept as long as a window needs it.
+    """Score every window of a video while it is decoded, once.
+
+    A frame, or what the model made of it, is kept as long as a window needs it.
 
     Args:
         video: of a ClipSource.
@@ -68,29 +71,32 @@ def watch(
         ClipError: it is damaged, or cut off before its first window ends.
     """
     plan, scores = video.plan, []
-    kept: dict[int, np.ndarray] = {}  # crops [C, S, S, 3] by frame number
+    kept: dict[int, np.ndarray] = {}  # by frame number: crops [C, S, S, 3], or their features [C, E]
     pictures = _Pictures(video)
-    windows: list[np.ndarray] = []  # [C, T, S, S, 3], waiting for company
     ready = 0  # windows whose frames have come
-    for number, crops in video.crops():
-        kept[number] = crops
-        pictures.see(number, crops)
-        while ready < len(plan) and plan.frame_numbers[ready, -1] <= number:
+    for numbers, crops in _in_chunks(video.crops(), classifier.view_batch * classifier.views.num_frames):
+        kept |= zip(numbers, classifier.look(crops), strict=True)
+        pictures.see(numbers, crops)
+        windows = []  # [C, T, ...] each
+        while ready < len(plan) and plan.frame_numbers[ready, -1] <= numbers[-1]:
             windows.append(classifier.views.stack(kept, plan.frame_numbers[ready : ready + 1]))
             ready += 1
-        needed = plan.frame_numbers[ready, 0] if ready < len(plan) else number + 1
-        kept = {key: value for key, value in kept.items() if key >= needed}
-        if windows and (len(windows) >= classifier.view_batch or ready == len(plan)):
+        if windows:
             scores.append(classifier.score(np.stack(windows), bank))
-            progress(float(plan.spans[ready - 1, 0]) if ready < len(plan) else video.duration_sec)
-            windows = []
-    if windows:  # the video broke off
-        scores.append(classifier.score(np.stack(windows), bank))
+            progress(float(plan.spans[ready - 1, 1]))
+        needed = plan.frame_numbers[ready, 0] if ready < len(plan) else numbers[-1] + 1
+        kept = {number: frame for number, frame in kept.items() if number >= needed}
     if not scores:
         raise ClipError(f"{shown(video.path)}: breaks off within the first window; fetch it anew", path=str(video.path))
     rows, spans = np.concatenate(scores), plan.spans[:ready]
     segments = find_segments(rows, spans, bank.class_names, rule=rule)
     return Timeline(bank.class_names, spans, rows, tuple(segments), tuple(pictures.seen))
+
+
+def _in_chunks(frames: Iterator[tuple[int, np.ndarray]], size: int) -> Iterator[tuple[list[int], np.ndarray]]:
+    """Frames with their numbers, some at a time: n numbers and [n, C, S, S, 3]."""
+    while chunk := list(islice(frames, size)):
+        yield [number for number, _ in chunk], np.stack([crops for _, crops in chunk])
 
 
 class _Pictures:
@@ -104,7 +110,8 @@ class _Pictures:
         self._seconds = {distinct[place]: float(video.scan.seconds[distinct[place]]) for place in nearest}
         self.seen: list[tuple[float, np.ndarray]] = []
 
-    def see(self, number: int, crops: np.ndarray) -> None:
-        """Keep a frame if it is one of the few; of several crops, the middle one."""
-        if number in self._seconds:
-            self.seen.append((self._seconds[number], crops[len(crops) // 2]))
+    def see(self, numbers: Sequence[int], crops: np.ndarray) -> None:
+        """Keep those of the frames [n, C, S, S, 3] that are among the few; of several crops, the middle one."""
+        for number, frame in zip(numbers, crops, strict=True):
+            if number in self._seconds:
+                self.seen.append((self._seconds[number], frame[len(frame) // 2].copy()))

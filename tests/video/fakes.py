@@ -22,8 +22,9 @@ SIDE = 32
 class ColourRecogniser(nn.Module):
     """The mean colour of a clip against the colours of the words; counts the clips and frames it saw."""
 
-    def __init__(self, scale: float = 20.0) -> None:
+    def __init__(self, scale: float = 20.0, *, averages_frames: bool = False) -> None:
         super().__init__()
+        self.averages_frames = averages_frames
         self.scale = nn.Parameter(torch.tensor(scale))
         self.clips = self.frames = 0
 
@@ -32,6 +33,10 @@ class ColourRecogniser(nn.Module):
         self.frames += video.shape[0] * video.shape[1]
         return video.mean(dim=(1, 3, 4))  # [B, 3]
 
+    def frame_features(self, video: Tensor) -> Tensor:
+        self.frames += video.shape[0] * video.shape[1]
+        return video.mean(dim=(3, 4))  # [B, T, 3]
+
     def text_features(self, class_names: Sequence[str]) -> Tensor:
         return torch.tensor([COLOURS[name] for name in class_names], dtype=torch.float32)
 
@@ -39,8 +44,10 @@ class ColourRecogniser(nn.Module):
         return self.scale * CosineHead(1.0, softmax=False)(video_features, bank)
 
 
-def colour_classifier(**views: object) -> VideoClassifier:
-    return VideoClassifier(ColourRecogniser(), ClipViews(**{"size": SIDE, "num_frames": 4, **views}))
+def colour_classifier(*, averages_frames: bool = False, **views: object) -> VideoClassifier:
+    return VideoClassifier(
+        ColourRecogniser(averages_frames=averages_frames), ClipViews(**{"size": SIDE, "num_frames": 4, **views})
+    )
 
 
 def colour_frames(parts: Sequence[tuple[str, int]], size: tuple[int, int] = (48, 64)) -> np.ndarray:

@@ -41,13 +41,16 @@ def test_parts_of_a_video_become_segments(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("batch", [1, 4, 100])
-@pytest.mark.parametrize("crops", ["centre", "three"])
-def test_scores_are_those_of_every_window_by_itself(tmp_path: Path, batch: int, crops: str) -> None:
-    classifier = colour_classifier(crops=crops)
+@pytest.mark.parametrize(("crops", "averages"), [("centre", False), ("three", False), ("three", True)])
+def test_scores_are_those_of_every_window_by_itself(tmp_path: Path, batch: int, crops: str, averages: bool) -> None:
+    classifier = colour_classifier(crops=crops, averages_frames=averages)
     path = colour_clip(tmp_path / "a.mp4", PARTS)
     video, bank = open_video(path, classifier), classifier.encode("red; green; blue")
     classifier.view_batch = batch
     timeline = watch(video, classifier, bank, rule=RULE)
+    seen = 3 if crops == "three" else 1
+    expected = len(video.plan.distinct) if averages else video.plan.frame_numbers.size
+    assert classifier.recogniser.frames == seen * expected  # what windows share is computed once
     assert timeline.scores.shape == (len(video.plan), 3) and (timeline.spans == video.plan.spans).all()
     with open_frames(path, "pyav") as reader:
         for numbers, scores in zip(video.plan.frame_numbers, timeline.scores, strict=True):
@@ -73,7 +76,7 @@ def test_progress_ascends_to_the_end(tmp_path: Path) -> None:
     video = open_video(colour_clip(tmp_path / "a.mp4", PARTS), classifier)
     told: list[float] = []
     watch(video, classifier, classifier.encode("red; blue"), rule=RULE, progress=told.append)
-    assert told == sorted(told) and told[-1] == 15 and len(told) == len(video.plan)
+    assert told == sorted(told) and told[-1] == 15 and len(told) >= 5
 
 
 def test_a_cut_video_has_a_timeline_up_to_the_cut(tmp_path: Path) -> None:

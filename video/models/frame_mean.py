@@ -36,6 +36,7 @@ class LiteFrameMean(nn.Module):
     """
 
     trains_text = False
+    averages_frames = True  # see video.classifier.Recogniser
 
     def __init__(
         self,

@@ -63,6 +63,8 @@ class ViFiCLIP(nn.Module):
     Source: Rasheed et al., "Fine-tuned CLIP Models are Efficient Video Learners", CVPR 2023, and its code.
     """
 
+    averages_frames = True  # see video.classifier.Recogniser
+
     token_ids: Tensor
 
     def __init__(

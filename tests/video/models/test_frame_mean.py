@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -9,7 +10,9 @@ import torch.nn.functional as F
 from densevl.core.errors import ShapeError
 from densevl.core.structures import TextBank
 from tests.packaged_lite import lite
+from video.classifier import VideoClassifier
 from video.models import LiteFrameMean
+from video.views import ClipViews
 
 
 @pytest.fixture(scope="module")
@@ -66,3 +69,14 @@ def test_other_shapes_are_refused(model: LiteFrameMean, shape: tuple[int, ...]) 
         model.frame_features(torch.zeros(shape))
     with pytest.raises(ShapeError, match="expected float frames"):
         model.frame_features(torch.zeros(2, 3, 8, 8, dtype=torch.uint8))
+
+
+def test_windows_that_share_frames_score_as_windows_of_pixels(model: LiteFrameMean) -> None:
+    assert model.averages_frames
+    classifier = VideoClassifier(model, ClipViews(size=64, num_frames=3))
+    frames = np.random.default_rng(0).integers(0, 256, (5, 2, 64, 64, 3), dtype=np.uint8)  # [n, C, S, S, 3]
+    kept = classifier.look(frames)
+    assert kept.shape == (5, 2, 1280) and kept.dtype == np.float32
+    bank = classifier.encode("cat; car; tree")
+    pixels, shared = (np.stack([array[k : k + 3].swapaxes(0, 1) for k in range(3)]) for array in (frames, kept))
+    assert np.allclose(classifier.score(shared, bank), classifier.score(pixels, bank), atol=1e-5)  # [B, C, T, ...]
