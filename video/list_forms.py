@@ -28,6 +28,7 @@ from video.clip_files import Moment
 _SEPARATOR = r"(\s*,\s*|\s+)"
 _SUFFIX = "|".join(map(re.escape, CLIP_SUFFIXES))
 _LINES = (  # path, separator, label; the first that fits
+    re.compile(r'"([^"]+)"(\s+)(.+)'),
     re.compile(rf"(.*(?:{_SUFFIX})){_SEPARATOR}(.+)", re.IGNORECASE),
     re.compile(rf"(.*[^,\s]){_SEPARATOR}(\d+)"),
     re.compile(r"([^,]*[^,\s])(\s*,\s*)([^,]+)"),

@@ -57,6 +57,8 @@ def run(args: argparse.Namespace) -> int:
 
     device = pick_device(rank_device(args.device))
     config = override(read_config(args.config), assignments).to_dict()
+    if "plan.epochs" in assignments and "iterations" in config.get("plan", {}):
+        raise UsageError("--set plan.epochs: this plan counts plan.iterations; set those")
     dtype = pick_precision(args.precision, device)
     with join_ranks(device) as ranks:
         out = args.out or Path()
@@ -87,7 +89,8 @@ def train(args: argparse.Namespace, trainer: Trainer, *, tensorboard: bool) -> t
         result = trainer.run(resume=resume_place(args), progress=bar.update, report=board or (lambda line: None))
     found: dict[str, Any] = {"iteration": result.iteration, "losses": dict(result.losses)}
     if result.best:
-        found["best"] = {**result.best, "weights": str(args.out / "best.pt")}
+        best = args.out / "best.pt"  # where a run from elsewhere goes on, it may still be there
+        found["best"] = {**result.best, **({"weights": str(best)} if best.exists() else {})}
     if not result.stopped:
         return {**found, "last": str(args.out / "last.pt")}, EXIT_DONE
     print(

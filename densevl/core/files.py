@@ -5,11 +5,15 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import pickle
+import zipfile
 from pathlib import Path
 
 from densevl.core.errors import OutputError
 
 FIELDS = "fields"  # key of a safetensors file's metadata: what stands beside its tensors, as JSON
+# what reading a damaged file of tensors raises
+UNREADABLE = (OSError, RuntimeError, ValueError, EOFError, LookupError, pickle.UnpicklingError, zipfile.BadZipFile)
 _CHUNK = 1 << 20
 
 
@@ -54,6 +58,8 @@ def require_writable(folder: Path) -> None:
     Raises:
         OutputError: they cannot.
     """
+    if folder.is_file():
+        raise OutputError(f"{folder} is a file where a folder should be: choose another --out")
     probe = folder / ".densevl-can-write"
     write_atomic(probe, b"")
     probe.unlink()

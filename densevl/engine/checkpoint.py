@@ -7,7 +7,6 @@ import io
 import json
 import logging
 import os
-import pickle
 import random
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,11 +17,12 @@ import torch
 from safetensors.torch import save as to_safetensors
 
 from densevl.core.errors import WeightsError
-from densevl.core.files import FIELDS, write_atomic
+from densevl.core.files import FIELDS, UNREADABLE, write_atomic
 
 logger = logging.getLogger(__name__)
 
 NEWEST, PREVIOUS = "checkpoint.pt", "checkpoint_previous.pt"
+_COMING = "checkpoint_coming.pt"
 
 
 def save_checkpoint(folder: Path, content: Mapping[str, Any]) -> Path:
@@ -31,11 +31,11 @@ def save_checkpoint(folder: Path, content: Mapping[str, Any]) -> Path:
     Raises:
         OutputError: the folder cannot be written.
     """
-    data = _torch_bytes(content)
-    path = folder / NEWEST
+    path, coming = folder / NEWEST, folder / _COMING
+    write_atomic(coming, _torch_bytes(content))  # a full disk is met while both old ones are still there
     if path.exists():
         os.replace(path, folder / PREVIOUS)
-    write_atomic(path, data)
+    os.replace(coming, path)
     return path
 
 
@@ -77,13 +77,13 @@ def load_checkpoint(place: Path) -> dict[str, Any]:
     faults = []
     for path in files:
         try:
-            content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+            content = torch.load(path, map_location="cpu", weights_only=True)
         except FileNotFoundError:
             faults.append(f"{path} is not there")
-        except (OSError, EOFError, RuntimeError, ValueError, pickle.UnpicklingError) as error:
+        except UNREADABLE as error:
             faults.append(f"{path} cannot be read ({str(error).splitlines()[0] if str(error) else 'empty'})")
         else:
-            if "settings" in content:
+            if isinstance(content, dict) and "settings" in content:
                 if path.name == PREVIOUS and place.is_dir():
                     _set_aside(place / NEWEST)
                 return content

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -42,14 +43,32 @@ class TrainPlan:
         """Check the ranges."""
         for name in ("iterations", "accumulate", "save_every", "validate_every", "patience"):
             value = getattr(self, name)
-            if value is not None and value < 1:
-                raise UsageError(f"{name} must be at least 1, got {value}")
-        if not 0 <= self.seed < 2**32:
-            raise UsageError(f"seed must be in [0, 2**32), got {self.seed}")
-        if self.ema is not None and not 0 <= self.ema < 1:
-            raise UsageError(f"ema must be in [0, 1), got {self.ema}")
+            if value is not None or name in ("iterations", "accumulate", "save_every"):
+                check_count(f"plan.{name}", value)
+        check_seed(self.seed)
+        _check_number("plan.clip_norm", self.clip_norm, "above 0", lambda value: value > 0)
+        _check_number("plan.weight_decay", self.weight_decay, "at least 0", lambda value: value >= 0)
+        _check_number("plan.ema", self.ema, "in [0, 1)", lambda value: 0 <= value < 1)
         if self.patience is not None and self.validate_every is None:
             raise UsageError("patience needs validate_every: a run that is never judged cannot stop early")
+
+
+def check_count(name: str, value: Any, *, least: int = 1) -> None:
+    """Raise UsageError where a value is no whole number of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise UsageError(f"{name} must be a whole number of at least {least}, got {value!r}")
+
+
+def check_seed(seed: Any) -> None:
+    """Raise UsageError where a value is no seed of NumPy's and torch's generators."""
+    check_count("plan.seed", seed, least=0)
+    if seed >= 2**32:
+        raise UsageError(f"plan.seed must be below 2**32, got {seed}")
+
+
+def _check_number(name: str, value: Any, wanted: str, is_right: Callable[[float], bool]) -> None:
+    if value is not None and not (isinstance(value, (int, float)) and math.isfinite(value) and is_right(value)):
+        raise UsageError(f"{name} must be a number {wanted}, got {value!r}")
 
 
 def in_updates(node: Any, per_epoch: int) -> Any:

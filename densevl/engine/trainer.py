@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import Any
 
 import torch
 
-from densevl.core.errors import DataError, TrainingError, UsageError
+from densevl.core.errors import ConfigError, DataError, TrainingError, UsageError
 from densevl.core.files import require_writable, write_atomic
 from densevl.core.structures import BatchPart
 from densevl.engine.checkpoint import (
@@ -63,7 +64,7 @@ class _Best:
 
     def judge(self, iteration: int, score: float) -> bool:
         """Note a score; whether it is the best."""
-        if score <= self.score:
+        if not score > self.score:  # what is no number is not the best
             self.after += 1
             return False
         self.iteration, self.score, self.after = iteration, score, 0
@@ -140,13 +141,13 @@ class Trainer:
         """--dry-run: one part of a batch, forward and backward; no weight is moved, no file of the run written."""
         started = time.perf_counter()
         first = next(self.batches(0))
-        losses = self.updater.backward(iter([replace(first, last=True)]))
+        losses = self.updater.backward(iter([replace(first, share=1.0, last=True)]))
         parameters = self.updater.parameters
         without = sum(p.grad is None for p in parameters)
         self.updater.clear()
         shapes = {"pixels": first.items} if isinstance(first.items, torch.Tensor) else first.items
         return {
-            "batch": {name: list(tensor.shape) for name, tensor in shapes.items()},
+            "part": {name: list(tensor.shape) for name, tensor in shapes.items()},
             "iterations": self.plan.iterations,
             "trained_tensors": len(parameters),
             "trained_parameters": sum(p.numel() for p in parameters),
@@ -168,14 +169,14 @@ class Trainer:
         done = start
         with (self.out / LOG if self.ranks.leads else Path(os.devnull)).open("a", encoding="utf-8") as log:
             parts = self.batches(start)
-            while done < self.plan.iterations:
+            while done < self.plan.iterations and not self._is_patient_no_more():
                 line = self._update(done, start, parts)
                 losses = line["losses"]
                 done += 1
                 ends = done == self.plan.iterations
                 if self.plan.validate_every is not None and (done % self.plan.validate_every == 0 or ends):
                     line["validation"] = self._judge(done)
-                ends = ends or (self.plan.patience is not None and self.best.after >= self.plan.patience)
+                ends = ends or self._is_patient_no_more()
                 log.write(json.dumps(line) + "\n")
                 log.flush()
                 report(line)
@@ -187,8 +188,11 @@ class Trainer:
                     return TrainResult(done, stops and not ends, losses, self._best_found())
         return TrainResult(done, stopped=False, losses=losses, best=self._best_found())
 
+    def _is_patient_no_more(self) -> bool:
+        return self.plan.patience is not None and self.best.after >= self.plan.patience
+
     def _update(self, iteration: int, start: int, parts: Iterator[BatchPart]) -> dict[str, Any]:
-        started = time.perf_counter()
+        started, before = time.perf_counter(), self._drawn()
         try:
             found = self.updater.update(iteration, parts)
         except TrainingError as error:
@@ -197,13 +201,25 @@ class Trainer:
             raise TrainingError(f"{error}. {kept}") from error
         except DataError:  # an item cannot be read; several processes cannot meet while one of them fails
             if iteration > start and self.ranks.count == 1:
+                self._put_back(*before)  # parts of this update may have been through the model already
                 self._save(iteration)
             raise
         return {"iteration": iteration, **found, "seconds": round(time.perf_counter() - started, 4)}
 
+    def _drawn(self) -> tuple[dict[str, Any], list[torch.Tensor]]:
+        """What a forward pass moves: the generators, and buffers such as running means."""
+        return random_states(), [buffer.clone() for buffer in self.updater.step.trained.buffers()]
+
+    def _put_back(self, states: Mapping[str, Any], buffers: Sequence[torch.Tensor]) -> None:
+        restore_random_states(states)
+        for buffer, before in zip(self.updater.step.trained.buffers(), buffers, strict=True):
+            buffer.copy_(before)
+
     def _judge(self, done: int) -> dict[str, float]:
         with self.updater.averaged():
             figures = dict(self.validate()) if self.validate is not None else {}
+        if not figures:
+            raise ConfigError("the validation gave no figure: it returns a mapping, whose first value is judged by")
         if self.best.judge(done, next(iter(figures.values()))):
             self._release("best", done)
         return figures
@@ -233,6 +249,8 @@ class Trainer:
         self.updater.load(content)
         self.best = _Best(**content["best"])
         states = content["random"]
+        if len(states) != self.ranks.count:
+            logger.warning("%d processes went so far, %d go on: exact but for dropout", len(states), self.ranks.count)
         restore_random_states(states[self.ranks.rank % len(states)])
         return int(content["iteration"])
 
@@ -251,7 +269,15 @@ class Trainer:
         path = self.out / LOG
         lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
         whole = (line for line in lines if line.endswith("\n"))  # a kill may leave a part of the last one
-        write_atomic(path, "".join(line for line in whole if json.loads(line)["iteration"] < start).encode())
+        write_atomic(path, "".join(line for line in whole if _iteration_of(line) < start).encode())
+
+
+def _iteration_of(line: str) -> float:
+    """Of a line of the log; beyond every other where it cannot be read."""
+    try:
+        return int(json.loads(line)["iteration"])
+    except (ValueError, TypeError, KeyError):
+        return math.inf
 
 
 @contextmanager

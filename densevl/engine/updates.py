@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from densevl.core.errors import TrainingError
+from densevl.core.errors import TrainingError, UsageError
 from densevl.core.stages import TrainStep
 from densevl.core.structures import BatchPart
 from densevl.engine.plan import TrainPlan
@@ -30,13 +30,18 @@ class Updater:
         plan: rates, clipping, running mean.
         dtype: precision of the forward pass.
         ranks: the processes; each has its share of every batch.
+
+    Raises:
+        UsageError: a learning rate is not above 0.
     """
 
     def __init__(self, step: TrainStep, plan: TrainPlan, *, dtype: torch.dtype, ranks: Ranks) -> None:
         self.step, self.plan, self.dtype, self.ranks = step, plan, dtype, ranks
         groups = [dict(group) for group in step.parameter_groups()]
+        self.rates = [group["lr"] for group in groups]
+        if not all(math.isfinite(rate) and rate > 0 for rate in self.rates):
+            raise UsageError(f"learning rates must be numbers above 0, got {self.rates}")
         self.optimizer = torch.optim.AdamW(groups, weight_decay=plan.weight_decay)
-        self.rates = [group["lr"] for group in self.optimizer.param_groups]
         self.parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         self.device = self.parameters[0].device
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=dtype == torch.float16)

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 
 from densevl.core.config import build
-from densevl.core.errors import ConfigError, UsageError
+from densevl.core.errors import ConfigError
 from densevl.data.loader import BatchOrder
-from densevl.engine.plan import in_updates
+from densevl.engine.plan import check_count, check_seed, in_updates
 from densevl.engine.ranks import Ranks
 from densevl.engine.runtime import seed_everything
 from densevl.engine.schedules import MultiStep
@@ -21,7 +21,7 @@ from densevl.engine.updates import Updater
 
 # a resumed run may be longer, save and read otherwise, and keep its teachers' answers elsewhere
 FREE = (
-    *("plan.iterations", "plan.save_every", "plan.patience", "plan.validate_every", "data.workers"),
+    *("plan.iterations", "plan.epochs", "plan.save_every", "plan.patience", "plan.validate_every", "data.workers"),
     *("train.teachers.cache", "train.teachers.cache_bytes"),
 )
 
@@ -47,10 +47,11 @@ def make_trainer(
     if absent:
         raise ConfigError(f"a training config has train, plan and data; missing here: {', '.join(absent)}")
     seed = config["plan"].get("seed", 0)
+    check_seed(seed)
     source = dict(config["data"])
     batch_size, workers = source.pop("batch_size", None), source.pop("workers", 0)
-    _check_count("batch_size", batch_size, least=1)
-    _check_count("workers", workers, least=0)
+    check_count("data.batch_size", batch_size)
+    check_count("data.workers", workers, least=0)
     items = build({**source, "folder": data, "seed": seed})
     order = BatchOrder(len(items), batch_size, seed, rank=ranks.rank, ranks=ranks.count)
     plan = build(in_updates(config["plan"], order.per_epoch))
@@ -64,6 +65,7 @@ def make_trainer(
     validate = build(config["validation"], parts) if "validation" in config else None
     seed_everything((plan.seed + ranks.rank) % 2**32)  # dropout differs from process to process
     settings = {**_flat(config), "data": items.identity(), "precision": str(dtype).removeprefix("torch.")}
+    settings["epoch"] = f"{order.per_epoch} updates"  # so many processes may leave out another rest
     if not isinstance(plan.schedule, MultiStep):  # its rates depend on where the run ends
         settings["run"] = f"{plan.iterations} updates"
     return Trainer(
@@ -74,11 +76,6 @@ def make_trainer(
         per_epoch=order.per_epoch,
         validate=validate,
     )
-
-
-def _check_count(name: str, value: Any, *, least: int) -> None:
-    if not isinstance(value, int) or value < least:
-        raise UsageError(f"data.{name} must be a whole number of at least {least}, got {value!r}")
 
 
 def _flat(node: Any, place: str = "") -> dict[str, str]:

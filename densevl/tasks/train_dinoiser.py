@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from densevl.core.errors import UsageError
 from densevl.core.stages import Extractor
 from densevl.refiners import DINOiserRefiner
 from densevl.tasks.dinoiser_teachers import DINOiserTeachers
@@ -35,6 +36,8 @@ class DINOiserStep(nn.Module):
         rates: tuple[float, float] = (5e-5, 1e-2),
     ) -> None:
         super().__init__()
+        if len(rates) != 2:
+            raise UsageError(f"train.rates are two, of the affinity and of the objectness convolution; got {rates}")
         self.extractor, self.trained = extractor, student
         self.teachers, self.rates = teachers, rates
         student.requires_grad_(True)

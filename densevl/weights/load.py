@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pickle
 import warnings
 import zipfile
 from collections import OrderedDict
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from densevl.core.errors import WeightsError
-from densevl.core.files import FIELDS
+from densevl.core.files import FIELDS, UNREADABLE
 from densevl.weights.locate import file_hash
 from densevl.weights.table import find_hash
 
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "teacher", "decoder")
 _SHOWN = 4
-_UNREADABLE = (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError, zipfile.BadZipFile)
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,7 @@ def read_state_dict(path: str | Path, *, trust: bool = False) -> dict[str, Tenso
         raise WeightsError(f"no weights file {path}: give the path of a .safetensors, .pt, .pth or .bin file")
     try:
         content = _read(path, trust)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise _damaged(path, error) from error
     return _plain(content, path)
 
@@ -84,7 +82,7 @@ def read_field(path: str | Path, name: str) -> Any:
         if path.suffix == ".safetensors":
             return json.loads(_metadata(path).get(FIELDS, "{}")).get(name)
         content = _read(path, trust=False)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise _damaged(path, error) from error
     return content.get(name) if isinstance(content, Mapping) else None
 

@@ -58,6 +58,8 @@ def test_class_names_with_blanks_come_whole_out_of_a_csv(tmp_path: Path) -> None
         ("a.mp4.part 3/b.webm 3", "a.mp4.part 3/b.webm", "3"),
         ("a, b.mp4 3", "a, b.mp4", "3"),
         ("a 1.mp4 2", "a 1.mp4", "2"),
+        ('"my, clip.mp4" 3', "my, clip.mp4", "3"),
+        ('"my clip.mp4" riding a bike', "my clip.mp4", "riding a bike"),
         ("frames/a 1 2", "frames/a 1", "2"),
         ("a, b 3", "a, b", "3"),
         ("frames/a 1,riding a bike", "frames/a 1", "riding a bike"),

@@ -67,6 +67,14 @@ def test_what_is_written_is_read_by_our_lists(sets: Path, kind: str, split: str,
         assert np.abs(decoded - rendered).mean() < 8  # chroma is halved by the codec
 
 
+def test_a_set_written_twice_has_the_same_bytes(sets: Path, tmp_path: Path) -> None:
+    assert main([str(tmp_path / "again"), "--clips", "16", "8", "--seed", "3"]) == 0
+    files = sorted(path.relative_to(sets) for path in sets.rglob("*.*"))
+    assert len(files) > 50
+    for path in files:
+        assert (tmp_path / "again" / path).read_bytes() == (sets / path).read_bytes(), path
+
+
 def test_the_written_sets_pass_the_check(sets: Path) -> None:
     for kind in CLASS_NAMES:
         report = check_kinetics(sets / kind, CheckRequest(decode="all", workers=2))

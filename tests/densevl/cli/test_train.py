@@ -100,9 +100,7 @@ def test_a_dry_run_writes_nothing(
 ) -> None:
     assert main(command(config, pictures, tmp_path / "out", "--dry-run", "--json")) == 0
     found = json.loads(capsys.readouterr().out)
-    assert (
-        found["batch"] == {"pixels": [2, 3, 64, 64]} and found["trained_tensors"] == 4 and found["peak_memory_mb"] > 0
-    )
+    assert found["part"] == {"pixels": [2, 3, 64, 64]} and found["trained_tensors"] == 4 and found["peak_memory_mb"] > 0
     assert not (tmp_path / "out").exists()
 
 
@@ -122,6 +120,14 @@ def test_bad_input_gets_one_message_and_its_code(
         (command(config, pictures, out, "--resume", str(tmp_path / "elsewhere")), 2, "holds a run already"),
         (command(config, pictures, out, "--resume", str(out / "last.pt")), 4, "is no checkpoint"),
         (command(config, pictures, out, "--resume", "--set", "plan.iterations=3"), 2, "12 updates already"),
+        (command(config, pictures, out, "--resume", "--set", "plan.epochs=9"), 2, "set those"),
+        (command(config, pictures, tmp_path / "new", "--set", "train.rates=(1e-3,)"), 2, "train.rates are two"),
+        (
+            command(config, pictures, tmp_path / "new", "--set", "plan.seed=-1", "--set", "data.subset=3"),
+            2,
+            "plan.seed",
+        ),
+        (command(config, pictures, tmp_path / "new", "--set", "plan.iterations=abc"), 2, "plan.iterations"),
         (command(config, empty, tmp_path / "new"), 3, "no pictures"),
         (command(config, pictures, tmp_path / "new", "--set", "data.batch_size=9"), 3, "set of 5"),
         (command(config, pictures, tmp_path / "new", "--set", "plan.iteration"), 2, "KEY=VALUE"),

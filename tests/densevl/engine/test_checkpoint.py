@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from densevl.core.errors import WeightsError
+from densevl.core.errors import OutputError, WeightsError
 from densevl.engine.checkpoint import (
     load_checkpoint,
     random_states,
@@ -51,6 +51,36 @@ def test_the_one_before_is_kept_and_taken_where_the_newest_is_damaged(tmp_path: 
     save_checkpoint(tmp_path, {"settings": {}, "iteration": 3})
     newest.write_bytes(b"")  # damaged again: the good one before was not put behind a damaged one
     assert load_checkpoint(tmp_path)["iteration"] == 2
+
+
+@pytest.mark.parametrize("junk", [b"abc", b"", b"\x80\x02}", b"PK\x03\x04"])
+def test_whatever_stands_in_the_newest_file_the_one_before_is_taken(tmp_path: Path, junk: bytes) -> None:
+    for iteration in (1, 2):
+        save_checkpoint(tmp_path, {"settings": {}, "iteration": iteration})
+    (tmp_path / "checkpoint.pt").write_bytes(junk)
+    assert load_checkpoint(tmp_path)["iteration"] == 1
+
+
+def test_what_is_no_mapping_is_no_checkpoint(tmp_path: Path) -> None:
+    torch.save(torch.zeros(3), tmp_path / "checkpoint.pt")
+    with pytest.raises(WeightsError, match="is no checkpoint of a run"):
+        load_checkpoint(tmp_path)
+
+
+def test_both_old_ones_stay_where_the_new_one_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for iteration in (1, 2):
+        save_checkpoint(tmp_path, {"settings": {}, "iteration": iteration})
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OutputError, match="No space left"):
+        save_checkpoint(tmp_path, {"settings": {}, "iteration": 3})
+    assert load_checkpoint(tmp_path)["iteration"] == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint.pt", "checkpoint_previous.pt"]
 
 
 def test_a_release_is_one_content_in_two_forms(tmp_path: Path) -> None:

@@ -16,6 +16,11 @@ from densevl.engine.plan import TrainPlan, in_updates
         *({name: 0} for name in ("iterations", "accumulate", "save_every", "validate_every", "patience")),
         *({"seed": seed} for seed in (-1, 2**32)),
         *({"ema": decay} for decay in (-0.1, 1.0)),
+        *({name: 1.5} for name in ("iterations", "accumulate", "save_every", "seed")),
+        *({name: "abc"} for name in ("iterations", "clip_norm", "weight_decay")),
+        *({"clip_norm": norm} for norm in (0, -1.0, float("nan"))),
+        {"weight_decay": -0.1},
+        {"iterations": None},
         {"patience": 3},
     ],
 )

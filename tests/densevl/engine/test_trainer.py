@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from densevl.core.errors import OutputError, PictureError, TrainingError, UsageError, WeightsError
+from densevl.core.errors import ConfigError, OutputError, PictureError, TrainingError, UsageError, WeightsError
 from densevl.core.structures import BatchPart
 from densevl.engine.plan import TrainPlan
 from densevl.engine.ranks import Ranks
@@ -188,7 +188,7 @@ def test_a_try_changes_no_weight_and_writes_nothing(tmp_path: Path) -> None:
     trainer = make_trainer(tmp_path / "out")
     before = {name: tensor.clone() for name, tensor in weights_of(trainer).items()}
     found = trainer.try_once()
-    assert found["batch"] == {"pixels": [6, 4]} and found["trained_parameters"] == 49 and found["without_gradient"] == 0
+    assert found["part"] == {"pixels": [6, 4]} and found["trained_parameters"] == 49 and found["without_gradient"] == 0
     assert set(found["losses"]) == {"square", "size"}
     assert all(torch.equal(before[name], tensor) for name, tensor in weights_of(trainer).items())
     assert not (tmp_path / "out").exists()
@@ -210,6 +210,27 @@ def test_what_cannot_be_read_ends_a_run_with_a_checkpoint_of_the_updates_before(
     again = make_trainer(tmp_path / "cut")
     again.run(resume=tmp_path / "cut")
     assert log_of(tmp_path / "cut") == log_of(tmp_path / "whole")
+    for name, tensor in weights_of(whole).items():
+        assert torch.equal(weights_of(again)[name], tensor), name
+
+
+def test_a_part_that_cannot_be_read_leaves_the_generators_as_they_were_before_its_update(tmp_path: Path) -> None:
+    def broken(start: int) -> Iterator[BatchPart]:
+        for number, part in enumerate(batches_in_three(start), 3 * start):
+            if number == 3 * 7 + 2:  # two parts of update 7 have drawn their dropout already
+                raise PictureError("7.png: not a picture")
+            yield part
+
+    whole = make_trainer(tmp_path / "whole")
+    whole.batches = batches_in_three
+    whole.run()
+    cut = make_trainer(tmp_path / "cut")
+    cut.batches = broken
+    with pytest.raises(PictureError):
+        cut.run()
+    again = make_trainer(tmp_path / "cut")
+    again.batches = batches_in_three
+    again.run(resume=tmp_path / "cut")
     for name, tensor in weights_of(whole).items():
         assert torch.equal(weights_of(again)[name], tensor), name
 
@@ -263,6 +284,23 @@ def test_a_run_without_a_better_score_ends_early_and_a_resumed_one_counts_on(tmp
     assert result.iteration == 12 and not result.stopped and result.best == {"iteration": 4, "score": 0.5}
 
 
+def test_a_run_that_ended_early_stays_as_it_is_when_it_is_resumed(tmp_path: Path) -> None:
+    validated(tmp_path, Marks(0.5, 0.4, 0.4), patience=2).run()
+    last = (tmp_path / "last.safetensors").read_bytes()
+    result = validated(tmp_path, Marks(), patience=2).run(resume=tmp_path)
+    assert result.iteration == 12 and (tmp_path / "last.safetensors").read_bytes() == last
+
+
+def test_a_score_that_is_no_number_is_never_the_best(tmp_path: Path) -> None:
+    nan = float("nan")
+    assert validated(tmp_path, Marks(nan, 0.5, nan, 0.4, nan)).run().best == {"iteration": 8, "score": 0.5}
+
+
+def test_a_validation_without_a_figure_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no figure"):
+        make_trainer(tmp_path, validate=dict, validate_every=4).run()
+
+
 def test_a_plan_that_validates_on_nothing_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="validation section"):
         make_trainer(tmp_path, validate_every=4)
@@ -293,7 +331,7 @@ def test_the_log_of_a_run_that_goes_on_elsewhere_holds_each_update_once(tmp_path
     with pytest.raises(RuntimeError, match="power cut"):
         make_trainer(tmp_path / "second").run(resume=tmp_path / "first", report=stop_at(12, lose_power))
     with (tmp_path / "second/train.jsonl").open("a") as log:
-        log.write('{"iteration": 1')  # what a kill may leave
+        log.write('no line of ours\n{"iteration": 1')  # what a disk or a kill may leave
     make_trainer(tmp_path / "second").run(resume=tmp_path / "second")
     assert [line["iteration"] for line in log_of(tmp_path / "second")] == list(range(5, 20))
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from densevl.core.errors import TrainingError
+from densevl.core.errors import TrainingError, UsageError
 from densevl.core.structures import BatchPart
 from densevl.engine.plan import TrainPlan
 from densevl.engine.ranks import Ranks
@@ -80,6 +80,16 @@ def test_fp16_whose_gradients_are_never_numbers_stops_instead_of_leaving_out_eve
     with pytest.raises(TrainingError, match=r"gradient of iteration (2\d) .*norm nan"):
         for iteration in range(100):
             updater.update(iteration, whole_batch())
+
+
+@pytest.mark.parametrize("rate", [0.0, -1e-3, float("nan")])
+def test_a_rate_that_does_not_learn_is_refused(rate: float) -> None:
+    class StillStep(LabelledStep):
+        def parameter_groups(self) -> list[dict[str, Any]]:
+            return [{"params": list(self.trained.parameters()), "lr": rate}]
+
+    with pytest.raises(UsageError, match="learning rates"):
+        make_updater(StillStep())
 
 
 def test_groups_may_name_their_own_decay() -> None:

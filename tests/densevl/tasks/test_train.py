@@ -79,6 +79,7 @@ def test_a_cosine_is_of_one_length_and_steps_of_any(pictures: Path, tmp_path: Pa
 def test_a_plan_of_epochs_counts_the_updates_of_the_set(pictures: Path, tmp_path: Path) -> None:
     trainer = make(pictures, tmp_path / "out", plan={"type": "densevl.engine.plan.TrainPlan", "epochs": 5})
     assert trainer.plan.iterations == 10 and trainer.per_epoch == 2  # three pictures, two a batch
+    assert "plan.epochs" not in trainer.settings  # a run may be longer when it goes on
 
 
 def test_a_missing_section_and_too_large_a_batch_are_refused_at_once(pictures: Path, tmp_path: Path) -> None:
