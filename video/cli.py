@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import inspect
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -102,21 +101,13 @@ def load_classifier(args: argparse.Namespace, device: str, views: Mapping[str, A
     """
     if args.offline:
         go_offline()
-    if args.weights is not None and args.model == "auto":
-        raise UsageError("--weights needs --model: say which one the file is for, such as vifi-clip-b16")
-    from densevl.core.config import import_path, read_config
-    from densevl.tasks.load import choose_model, require_field
+    from densevl.tasks.load import choose_model
     from video.loading import PREFERENCE, load
 
-    name, reason = choose_model(PREFERENCE) if args.model == "auto" else (args.model, f"model {args.model}")
+    automatic = args.model == "auto" and args.weights is None
+    name, reason = choose_model(PREFERENCE) if automatic else (args.model, f"model {args.model}")
     overrides = {f"model.views.{field}": value for field, value in views.items()}
-    if args.weights is not None:
-        require_field(name, "video")
-        kind = read_config(name)["model"]["recogniser"]["type"]
-        if "weights" not in inspect.signature(import_path(kind)).parameters:
-            raise UsageError(f"--weights: {name} takes no checkpoint")
-        overrides["model.recogniser.weights"] = args.weights
-    classifier = load(name, device, precision=args.precision, **overrides)
+    classifier = load(name, device, precision=args.precision, weights=args.weights, **overrides)
     classifier.views.frame_numbers(1000)  # raises where the rule does not take so many views
     limits = f". {classifier.limits}" if classifier.limits else ""
     print(f"densevl: {reason}, on {classifier.device}{limits}", file=sys.stderr)

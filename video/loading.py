@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import Any
 
+from densevl.core.config import import_path, read_config
+from densevl.core.errors import UsageError
 from densevl.tasks.load import choose_model, require_field
 from densevl.tasks.load import load as load_task
+from densevl.weights import read_field
 from video.classifier import VideoClassifier
 
 PREFERENCE = ("vifi-clip-b16", "vifi-clip-lite")  # best first
 
 
 def load(
-    name_or_config: str | Path = "auto", device: str = "auto", *, precision: str = "auto", **overrides: Any
+    name_or_config: str | Path = "auto",
+    device: str = "auto",
+    *,
+    precision: str = "auto",
+    weights: str | Path | None = None,
+    **overrides: Any,
 ) -> VideoClassifier:
     """Load a video model; see `densevl.load`.
 
@@ -22,12 +31,28 @@ def load(
             config.
         device: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`.
         precision: `auto` (fp32), `fp32`, `fp16`, `bf16`.
+        weights: other weights for the model: a name, or a file, such as a training's `best.pt`. A file of ours says
+            what its training saw of a clip (size, frames, rule), and that is what is seen again.
         **overrides: dotted config keys, e.g. `**{"model.views.num_frames": 16}`.
 
     Raises:
         UnknownNameError: no such model, or one that is not for videos. WeightsError: its weights are missing.
+        UsageError: `weights` for `auto`, or for a model that takes none.
     """
+    if weights is not None and str(name_or_config) == "auto":
+        raise UsageError("weights need a model: say which one the file is for, such as vifi-clip-b16")
     if str(name_or_config) == "auto":
         name_or_config, _ = choose_model(PREFERENCE)
     require_field(name_or_config, "video")
+    if weights is not None:
+        overrides = {**_of_weights(name_or_config, weights), **overrides}
     return load_task(name_or_config, device, precision=precision, **overrides)
+
+
+def _of_weights(name_or_config: str | Path, weights: str | Path) -> dict[str, Any]:
+    """Config keys that a file of weights decides."""
+    kind = read_config(name_or_config)["model"]["recogniser"]["type"]
+    if "weights" not in inspect.signature(import_path(kind)).parameters:
+        raise UsageError(f"{name_or_config} takes no other weights: {kind} has no argument of that name")
+    seen = read_field(weights, "views") if Path(weights).is_file() else None
+    return {"model.recogniser.weights": str(weights), **{f"model.views.{key}": seen[key] for key in seen or {}}}

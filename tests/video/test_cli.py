@@ -72,7 +72,7 @@ def test_what_cannot_be_read_is_listed_and_ends_with_6(tmp_path: Path, capsys: p
         (["x.mp4", "--classes", "gone.txt"], 3, r"no such file gone.txt"),
         (["x.mp4", "--model", "vifi-clip-light"], 2, "did you mean vifi-clip-lite"),
         (["x.mp4", "--model", "lite"], 2, "unknown video model 'lite'.*vifi-clip-lite"),
-        (["x.mp4", "--model", "auto", "--weights", "best.pt"], 2, "--weights needs --model"),
+        (["x.mp4", "--model", "auto", "--weights", "best.pt"], 2, "weights need a model"),
         (["x.mp4", "--model", "lite", "--weights", "best.pt"], 2, "unknown video model 'lite'"),
         (["x.mp4", "--model", "vifi-clip-b16", "--weights", "gone.pt"], 4, r"gone.pt"),
         (["x.mp4", "--save", "csv,gif"], 2, "not gif"),

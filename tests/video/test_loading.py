@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 import densevl
 import video
+from densevl.backbones import load_lite
 from densevl.core.config import build, model_configs, read_config
-from densevl.core.errors import UnknownNameError
+from densevl.core.errors import UnknownNameError, UsageError, WeightsError
+from densevl.engine.checkpoint import save_release
 from video.loading import PREFERENCE
+from video.models import LiteFrameMean
 from video.views import ClipViews
 
 
@@ -40,3 +45,26 @@ def test_every_video_config_says_what_it_sees(name: str) -> None:
 def test_a_model_of_pictures_or_nobody_is_refused_with_the_nearest(name: str) -> None:
     with pytest.raises(UnknownNameError, match=r"unknown video model.*vifi-clip-"):
         video.load(name, "cpu")
+
+
+def test_weights_of_our_training_say_what_they_saw_and_flags_come_first(tmp_path: Path) -> None:
+    recogniser = LiteFrameMean(load_lite())
+    views = {"size": 96, "num_frames": 4, "rule": "uniform", "stride": 1}
+    own = save_release(tmp_path, "own", {**recogniser.to_checkpoint(1), "views": views})
+    for file in (own, own.with_suffix(".safetensors")):
+        assert video.load("vifi-clip-lite", "cpu", weights=file).views == ClipViews(**views)
+    chosen = video.load("vifi-clip-lite", "cpu", weights=own, **{"model.views.size": 64})
+    assert chosen.views == ClipViews(**{**views, "size": 64})
+    published = save_release(tmp_path, "published", recogniser.to_checkpoint(1))
+    assert video.load("vifi-clip-lite", "cpu", weights=published).views == video.load("vifi-clip-lite", "cpu").views
+
+
+def test_weights_for_nobody_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="need a model"):
+        video.load(weights="best.pt")
+    config = tmp_path / "own.py"
+    config.write_text("model = dict(type='video.VideoClassifier', recogniser=dict(type='tests.video.fakes.ColourRecogniser'))")
+    with pytest.raises(UsageError, match="takes no other weights"):
+        video.load(config, weights="best.pt")
+    with pytest.raises(WeightsError, match="absent"):
+        video.load("vifi-clip-lite", "cpu", weights=tmp_path / "absent.pt")

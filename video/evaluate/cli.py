@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import inspect
 import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from densevl.cli.segment import go_offline
 from densevl.core.errors import EXIT_DONE, EXIT_PARTIAL, UsageError
 from video.evaluate.protocols import PROTOCOLS
 
@@ -64,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
     from densevl.core.files import require_writable
     from densevl.engine.ranks import join_ranks, rank_device
     from densevl.engine.runtime import pick_device
+    from video.cli import load_classifier
     from video.evaluate.plan import read_shard
 
     part = read_shard(args.shard)
@@ -75,6 +74,7 @@ def run(args: argparse.Namespace) -> int:
     device = rank_device(args.device)
     with join_ranks(pick_device(device)) as ranks:
         classifier = load_classifier(args, device, plan.views)
+        classifier.view_batch = args.batch_size or (1 if classifier.device.type == "cpu" else _BATCH_GPU)
         results = {planned.name: _evaluate(args, classifier, planned, part=part, ranks=ranks) for planned in plan.lists}
         return finish(args, plan, results) if ranks.leads else EXIT_DONE
 
@@ -89,35 +89,6 @@ def _plan(args: argparse.Namespace) -> EvaluationPlan:
     if args.list is not None or args.classes is not None:
         raise UsageError("--protocol has lists and classes of its own: leave --list and --classes out")
     return plan_protocol(args.protocol, args.data, lists=args.lists, views=args.views, frames=args.frames)
-
-
-def load_classifier(args: argparse.Namespace, device: str, views: Mapping[str, Any]) -> VideoClassifier:
-    """The model that the flags ask for, with the views of the plan; says on stderr which one and what it cannot do.
-
-    Raises:
-        UsageError: `--weights` without a model, or for one that takes none; views that its rule of sampling lacks.
-    """
-    if args.offline:
-        go_offline()
-    if args.weights is not None and args.model == "auto":
-        raise UsageError("--weights needs --model: say which one the file is for, such as vifi-clip-b16")
-    from densevl.core.config import import_path, read_config
-    from densevl.tasks.load import choose_model
-    from video.loading import PREFERENCE, load
-
-    name, reason = choose_model(PREFERENCE) if args.model == "auto" else (args.model, f"model {args.model}")
-    overrides = {f"model.views.{field}": value for field, value in views.items()}
-    if args.weights is not None:
-        kind = read_config(name)["model"]["recogniser"]["type"]
-        if "weights" not in inspect.signature(import_path(kind)).parameters:
-            raise UsageError(f"--weights: {name} takes no checkpoint")
-        overrides["model.recogniser.weights"] = args.weights
-    classifier = load(name, device, precision=args.precision, **overrides)
-    classifier.views.frame_numbers(1000)  # raises where the rule does not take so many views
-    classifier.view_batch = args.batch_size or (1 if classifier.device.type == "cpu" else _BATCH_GPU)
-    limits = f". {classifier.limits}" if classifier.limits else ""
-    print(f"densevl: {reason}, on {classifier.device}{limits}", file=sys.stderr)
-    return classifier
 
 
 def _evaluate(

@@ -107,9 +107,9 @@ def test_shards_add_up_to_one_run(colours: Path, tmp_path: Path, capsys: pytest.
         (["--list", "gone.txt"], 3, "gone.txt"),
         (["--shard", "3/2"], 2, "--shard"),
         (["--workers", "0"], 2, "--workers 0"),
-        (["--weights", "gone.pt", "LIST"], 2, "takes no checkpoint"),
+        (["--weights", "gone.pt", "LIST"], 2, "takes no other weights"),
         (["--model", "vifi-clip-light", "LIST"], 2, "vifi-clip-lite"),
-        (["--model", "auto", "--weights", "gone.pt", "LIST"], 2, "--weights needs --model"),
+        (["--model", "auto", "--weights", "gone.pt", "LIST"], 2, "weights need a model"),
     ],
 )
 def test_bad_flags_get_one_message_and_their_code(
