@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -171,12 +170,3 @@ class VideoClassifier(nn.Module):
         numbers = self.views.frame_numbers(len(frames))
         cuts = {number: self.views.cut(frames[number]) for number in np.unique(numbers).tolist()}
         return self.views.stack(cuts, numbers)
-
-
-def weights_digest(module: nn.Module) -> str:
-    """16 hex digits that change with any trained number: names a model for the record of a run."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(module.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
-    return digest.hexdigest()[:16]

@@ -15,7 +15,8 @@ from densevl.engine.journal import Journal
 from densevl.engine.pipeline import Failure, Pipeline, fixed_groups
 from densevl.tasks.run_documents import RunResult, classes_document, failed_document, run_document
 from densevl.vocab import ClassList
-from video.classifier import VideoClassifier, weights_digest
+from densevl.weights import hash_module
+from video.classifier import VideoClassifier
 from video.clip_result import ClipResult, clip_row, predictions_document, summary_document
 from video.clip_source import ClipSource, LongVideo, ShortClip
 from video.results import ClipPrediction
@@ -126,7 +127,7 @@ class ClipRun:
             "densevl": __version__,
             "model": classifier.name,
             "config": classifier.config_text,
-            "weights": weights_digest(classifier),
+            "weights": hash_module(classifier)[:16],
             "classes": [[name, *words] for name, words in zip(self.classes.names, self.classes.synonyms, strict=True)],
             "views": asdict(self.source.views),
             "windows": asdict(self.source.rule),

@@ -17,6 +17,7 @@ from densevl.core.errors import ConfigError
 from densevl.core.files import write_atomic
 from densevl.ops.affinity import cosine_affinity
 from densevl.refiners import FoundTeacher
+from densevl.weights import hash_module
 
 OBJECT_PROBABILITY = 0.5  # FOUND's patches above it are objects
 
@@ -100,10 +101,7 @@ class DINOiserTeachers(nn.Module):
 
     @cached_property
     def _weights(self) -> str:
-        digest = hashlib.sha256()
-        for name, tensor in sorted(self.state_dict().items()):
-            digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
-        return digest.hexdigest()
+        return hash_module(self)
 
 
 def _read(path: Path) -> Targets | None:

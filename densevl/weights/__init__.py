@@ -1,5 +1,6 @@
 """Weights: the table of facts, where they lie, and strict loading."""
 
+from densevl.weights.digest import hash_module
 from densevl.weights.load import KeyReport, load_strict, read_field, read_state_dict
 from densevl.weights.locate import cache_folder, file_hash, find, hub_hash, is_offline, locate
 from densevl.weights.table import TABLE, WeightsRow, find_clip_row, find_hash, get_row
@@ -16,6 +17,7 @@ __all__ = [
     "find_clip_row",
     "find_hash",
     "get_row",
+    "hash_module",
     "hub_hash",
     "is_offline",
     "load_strict",

@@ -11,7 +11,6 @@ import torch
 from densevl.core.errors import ClipError, MemoryLimitError, ShapeError
 from densevl.core.structures import TextBank
 from tests.video.fakes import colour_classifier, colour_clip, colour_frames
-from video.classifier import weights_digest
 
 
 def test_a_path_and_its_frames_are_recognised_alike(tmp_path: Path) -> None:
@@ -107,12 +106,3 @@ def test_other_errors_are_not_taken_for_memory(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(classifier, "_forward", forward)
     with pytest.raises(ValueError, match="another"):
         classifier.predict(colour_frames([("red", 8)]), "red; blue")
-
-
-def test_the_digest_tells_weights_apart() -> None:
-    module = torch.nn.Linear(2, 3).bfloat16()
-    before = weights_digest(module)
-    assert before == weights_digest(module) and len(before) == 16
-    with torch.no_grad():
-        module.bias[1] += 1
-    assert weights_digest(module) != before

@@ -63,7 +63,9 @@ def test_weights_for_nobody_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="need a model"):
         video.load(weights="best.pt")
     config = tmp_path / "own.py"
-    config.write_text("model = dict(type='video.VideoClassifier', recogniser=dict(type='tests.video.fakes.ColourRecogniser'))")
+    config.write_text(
+        "model = dict(type='video.VideoClassifier', recogniser=dict(type='tests.video.fakes.ColourRecogniser'))"
+    )
     with pytest.raises(UsageError, match="takes no other weights"):
         video.load(config, weights="best.pt")
     with pytest.raises(WeightsError, match="absent"):

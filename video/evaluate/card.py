@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Any
 
 from densevl.core.files import sha256_bytes
+from densevl.weights import hash_module
 from video.lists import ClipList
 from video.views import ClipViews
 
@@ -19,23 +19,12 @@ def describe_model(classifier: VideoClassifier) -> dict[str, Any]:
     """Name, hash of the tensors as loaded, config, normalisation, precision, device."""
     return {
         "model": classifier.name,
-        "weights": hash_weights(classifier),
+        "weights": hash_module(classifier),
         "config": classifier.config_text,
         "normalisation": _normalisation(classifier),
         "precision": str(classifier.dtype).removeprefix("torch."),
         "device": classifier.device.type,
     }
-
-
-def hash_weights(module: nn.Module) -> str:
-    """sha256 over the names and bytes of a module's state, from whatever file it came."""
-    import torch
-
-    digest = hashlib.sha256()
-    for name, tensor in sorted(module.state_dict().items()):
-        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
-        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
 
 
 def describe_clips(clips: ClipList) -> dict[str, Any]:
