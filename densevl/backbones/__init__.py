@@ -5,5 +5,16 @@ from densevl.backbones.clip_weights import load_clip
 from densevl.backbones.dino import DINOBackbone
 from densevl.backbones.dino_weights import load_dino
 from densevl.backbones.lite import LiteModel, load_lite
+from densevl.backbones.sam import SAMBackbone
+from densevl.backbones.sam_weights import load_sam
 
-__all__ = ["CLIPBackbone", "DINOBackbone", "LiteModel", "load_clip", "load_dino", "load_lite"]
+__all__ = [
+    "CLIPBackbone",
+    "DINOBackbone",
+    "LiteModel",
+    "SAMBackbone",
+    "load_clip",
+    "load_dino",
+    "load_lite",
+    "load_sam",
+]

@@ -154,11 +154,12 @@ class CLIPBackbone(nn.Module):
         """[B, 3, H, W] in [0, 1] -> the same shape, as the tower was trained."""
         return (pixels - self.mean) / self.std
 
-    def embed(self, pixels: Tensor) -> Tensor:
+    def embed(self, pixels: Tensor, *, overshoot: float = 0.0) -> Tensor:
         """Pixels -> the tokens that enter the first block.
 
         Args:
             pixels: [B, 3, H, W] float in [0, 1], RGB. Padded with black at the bottom and right to whole patches.
+            overshoot: of the position table; see `ops.tokens.resize_position_table`.
 
         Returns:
             [B, 1 + h*w, D], the class token first.
@@ -168,12 +169,12 @@ class CLIPBackbone(nn.Module):
         """
         if pixels.ndim != 4 or pixels.shape[1] != 3 or not pixels.is_floating_point():
             raise ShapeError(f"expected float pixels [B, 3, H, W] in [0, 1], got {pixels.dtype} {tuple(pixels.shape)}")
-        visual = self.clip_model.visual
+        visual, grid = self.clip_model.visual, self.grid(pixels)
         padded = self.normalise(pad_to_multiple(pixels, self.patch_size))
         patches = visual.conv1(padded.to(visual.conv1.weight.dtype))  # [B, D, h, w]
         patches = patches.flatten(2).transpose(1, 2)  # [B, h*w, D]
         class_token = visual.class_embedding.expand(len(patches), 1, -1)
-        table = resize_position_table(visual.positional_embedding, self.grid(pixels), self.native_grid)
+        table = resize_position_table(visual.positional_embedding, grid, self.native_grid, overshoot=overshoot)
         return visual.ln_pre(torch.cat([class_token, patches], dim=1) + table)  # [B, 1 + h*w, D]
 
     def finish(self, tokens: Tensor) -> Tensor:

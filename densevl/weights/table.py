@@ -111,6 +111,11 @@ def _dinov2(short: str, size: str, registers: bool) -> WeightsRow:
     return WeightsRow(name, source, "Apache-2.0", timm=model, mirror=f"hf:timm/{model}")
 
 
+def _sam(short: str, tag: str, size: int, sha256: str) -> WeightsRow:
+    source = f"{_FACEBOOK_URL}/segment_anything/sam_vit_{short}_{tag}.pth"
+    return WeightsRow(f"sam-vit-{short}", source, "Apache-2.0", size=size, sha256=sha256)
+
+
 def _dinov3(short: str, size: str) -> WeightsRow:
     model = f"vit_{size}_patch16_dinov3_qkvb.lvd1689m"  # with the query and value biases that Meta's files have
     return WeightsRow(f"dinov3-vit-{short}", f"hf:timm/{model}", "DINOv3 License", timm=model)
@@ -165,6 +170,9 @@ _ROWS = (
     _dinov3("b16", "base"),
     _dinov3("l16", "large"),
     _dinov3("h16plus", "huge_plus"),
+    _sam("b", "01ec64", 375_042_383, "ec2df62732614e57411cdcf32a23ffdf28910380d03139ee0f4fcbe91eb8c912"),
+    _sam("l", "0b3195", 1_249_524_607, "3adcc4315b642a4d2101128f611684e8734c41232a17c648ed1693702a49a622"),
+    _sam("h", "4b8939", 2_564_550_879, "a7bf3b02f3ebf1267aba913ff637d9a2d5c33d3173bb679e46d9f338c26f262e"),
     WeightsRow(
         name="found-decoder",
         source=f"https://github.com/valeoai/FOUND/raw/{_FOUND_COMMIT}/data/weights/decoder_weights.pt",
