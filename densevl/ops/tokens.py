@@ -45,15 +45,19 @@ def resize_map(feature_map: Tensor, grid: tuple[int, int]) -> Tensor:
     return F.interpolate(feature_map, size=tuple(grid), mode="bilinear", align_corners=False)
 
 
-def resize_position_table(table: Tensor, grid: tuple[int, int], native_grid: tuple[int, int]) -> Tensor:
+def resize_position_table(
+    table: Tensor, grid: tuple[int, int], native_grid: tuple[int, int], *, overshoot: float = 0.0
+) -> Tensor:
     """Position table of a ViT at another grid; the class row is kept as it is.
 
-    Bicubic to the exact size, align_corners=False, no antialias; computed in float32 and returned in the table's dtype.
+    Bicubic, align_corners=False, no antialias; computed in float32 and returned in the table's dtype.
 
     Args:
         table: [1 + gh*gw, D], the class row first; always the original, never one resized before.
         grid: (h, w) wanted.
         native_grid: (gh, gw) of the table.
+        overshoot: patches that the scale aims beyond the grid, 0.1 in SCLIP's family, which took it from DINO: the
+            coordinates follow that scale, not the sizes.
 
     Returns:
         [1 + h*w, D].
@@ -67,5 +71,9 @@ def resize_position_table(table: Tensor, grid: tuple[int, int], native_grid: tup
     if tuple(grid) == tuple(native_grid):
         return table
     patches = rearrange(table[1:].float(), "(h w) d -> 1 d h w", h=native_h)
-    patches = F.interpolate(patches, size=tuple(grid), mode="bicubic", align_corners=False)  # [1, D, h, w]
+    if overshoot:
+        scale = tuple((wanted + overshoot) / native for wanted, native in zip(grid, native_grid, strict=True))
+        patches = F.interpolate(patches, scale_factor=scale, mode="bicubic", align_corners=False)  # [1, D, h, w]
+    else:
+        patches = F.interpolate(patches, size=tuple(grid), mode="bicubic", align_corners=False)  # [1, D, h, w]
     return torch.cat([table[:1], map_to_tokens(patches)[0].to(table.dtype)])  # [1 + h*w, D]

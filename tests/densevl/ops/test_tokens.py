@@ -52,11 +52,11 @@ def cubic(distance: float, a: float = -0.75) -> float:
     return a * distance**3 - 5 * a * distance**2 + 8 * a * distance - 4 * a if distance < 2 else 0.0
 
 
-def resize_axis(values: np.ndarray, size: int) -> np.ndarray:
+def resize_axis(values: np.ndarray, size: int, overshoot: float = 0.0) -> np.ndarray:
     """Bicubic along the first axis, pixel centres aligned, edges replicated: the formula, plainly."""
     length, out = len(values), []
     for index in range(size):
-        centre = (index + 0.5) * length / size - 0.5
+        centre = (index + 0.5) * length / (size + overshoot) - 0.5
         base = int(np.floor(centre))
         taps = range(base - 1, base + 3)
         out.append(sum(cubic(centre - tap) * values[min(max(tap, 0), length - 1)] for tap in taps))
@@ -72,9 +72,20 @@ def test_the_table_is_resized_by_the_bicubic_formula() -> None:
     assert_close(resized[1:].view(7, 2, 5), torch.from_numpy(expected).float(), atol=1e-5, rtol=0)
 
 
-def test_the_native_grid_gives_the_table_itself() -> None:
+@pytest.mark.parametrize("grid", [(7, 2), (3, 9), (14, 21)])
+def test_an_overshoot_moves_the_coordinates_and_not_the_size(grid: tuple[int, int]) -> None:
     table = torch.randn(1 + 3 * 4, 5)
-    assert resize_position_table(table, (3, 4), (3, 4)) is table
+    resized = resize_position_table(table, grid, (3, 4), overshoot=0.1)
+    patches = table[1:].view(3, 4, 5).double().numpy()
+    expected = resize_axis(resize_axis(patches, grid[0], 0.1).swapaxes(0, 1), grid[1], 0.1).swapaxes(0, 1)
+    assert_close(resized[1:].view(*grid, 5), torch.from_numpy(expected).float(), atol=1e-5, rtol=0)
+    assert (resized - resize_position_table(table, grid, (3, 4))).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("overshoot", [0.0, 0.1])
+def test_the_native_grid_gives_the_table_itself(overshoot: float) -> None:
+    table = torch.randn(1 + 3 * 4, 5)
+    assert resize_position_table(table, (3, 4), (3, 4), overshoot=overshoot) is table
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
