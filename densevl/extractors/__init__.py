@@ -3,5 +3,12 @@
 from densevl.extractors.guided import GuidedExtractor
 from densevl.extractors.lite import LiteExtractor
 from densevl.extractors.maskclip import MaskCLIPExtractor
+from densevl.extractors.self_attention import ProxyCLIPExtractor, SelfAttentionExtractor
 
-__all__ = ["GuidedExtractor", "LiteExtractor", "MaskCLIPExtractor"]
+__all__ = [
+    "GuidedExtractor",
+    "LiteExtractor",
+    "MaskCLIPExtractor",
+    "ProxyCLIPExtractor",
+    "SelfAttentionExtractor",
+]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from densevl.backbones.clip import CLIPBackbone
 from densevl.core.errors import ConfigError
 from densevl.core.structures import FeatureMap
+from densevl.ops.attention import project_part
 from densevl.ops.tokens import tokens_to_map
 
 
@@ -80,10 +80,8 @@ class MaskCLIPExtractor(nn.Module):
         """Tokens [B, N, D] before the last block -> [B, N, D] after it; query and key are never computed."""
         block = self.clip_model.blocks[-1]
         attention = block.attn
-        width = self.clip_model.width
-        weight, bias = attention.in_proj_weight[2 * width :], attention.in_proj_bias[2 * width :]  # the V third
-        values = F.linear(block.ln_1(tokens), weight, bias)
-        values = block.ls_1(F.linear(values, attention.out_proj.weight, attention.out_proj.bias))
+        values = project_part(block.ln_1(tokens), attention.in_proj_weight, attention.in_proj_bias, "v")
+        values = block.ls_1(attention.out_proj(values))
         if self.keep_residual:
             values = values + tokens
         if self.keep_mlp:
