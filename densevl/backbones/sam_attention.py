@@ -40,15 +40,25 @@ class RowAttention:
         height, width = tokens.shape[1:3]
         return cls(*qkv, _relative(attention.rel_pos_h, height), _relative(attention.rel_pos_w, width))
 
-    def rows(self, start: int, stop: int) -> Tensor:
-        """What the queries of grid rows start..stop-1 see: [B, heads, n, w, h, w], a softmax over the last two."""
-        query = self.query[:, :, start:stop]  # [B, heads, n, w, d]
+    def rows(self, start: int, stop: int, valid: tuple[int, int] | None = None) -> Tensor:
+        """What the queries of some rows see, a softmax over all keys.
+
+        Args:
+            start: first row of the grid.
+            stop: the row behind the last.
+            valid: (h', w') of the grid that is no padding; only these queries and keys are given.
+
+        Returns:
+            [B, heads, n, w', h', w'], queries first; rows sum to 1 where all is valid.
+        """
+        height, width = valid or self.key.shape[2:4]
+        query = self.query[:, :, start:stop, :width]  # [B, heads, n, w', d]
         scaled = rearrange(query * query.shape[-1] ** -0.5, "b heads n w d -> b heads (n w) d")
         logits = scaled @ rearrange(self.key, "b heads h w d -> b heads d (h w)")  # [B, heads, n*w, h*w]
         logits = rearrange(logits, "b heads (n v) (h w) -> b heads n v h w", n=query.shape[2], h=self.key.shape[2])
         logits += (query @ self.rel_rows[start:stop].transpose(1, 2))[..., None]
-        logits += torch.einsum("bnhwd,wkd->bnhwk", query, self.rel_cols)[..., None, :]
-        return logits.flatten(4).softmax(dim=-1).view(logits.shape)
+        logits += torch.einsum("bnhwd,wkd->bnhwk", query, self.rel_cols[:width])[..., None, :]
+        return logits.flatten(4).softmax(dim=-1).view(logits.shape)[..., :height, :width]
 
     def attend(self) -> Tensor:
         """All queries over all values: [B, h, w, heads*d], before the output projection."""

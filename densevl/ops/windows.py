@@ -37,6 +37,33 @@ def window_boxes(height: int, width: int, *, crop: int, stride: int) -> Tensor:
     return torch.stack([x0, y0, x0 + min(crop, width), y0 + min(crop, height)], dim=1)  # [W, 4]
 
 
+def splice_size(height: int, width: int, *, multiple: int, least: int = 1) -> tuple[int, int]:
+    """Size that a picture is stretched to before it is cut into windows of whole patches.
+
+    A picture of whole patches stays as it is, however small. Otherwise the longer side grows to the next multiple,
+    the other in proportion and up to a multiple, and each side that is smaller than `least` is stretched to it: the
+    shape of the picture is not kept then.
+
+    Args:
+        height: picture height in pixels.
+        width: picture width in pixels.
+        multiple: pixels of a patch's side.
+        least: pixels a side shall have; of whole patches.
+
+    Returns:
+        (H, W), both multiples.
+
+    Source: Shi et al., "Trident", ICCV 2025, code.
+    """
+    if height % multiple == 0 and width % multiple == 0:
+        return height, width
+    longer = max(height, width)
+    aim = -(-longer // multiple) * multiple
+    grown = (int(side * aim / longer) for side in (height, width))
+    new_height, new_width = (max(-(-side // multiple) * multiple, least) for side in grown)
+    return new_height, new_width
+
+
 def _starts(length: int, crop: int, stride: int) -> Tensor:
     """First pixels of the windows along one axis, [n] long."""
     count = max(length - crop + stride - 1, 0) // stride + 1
@@ -58,7 +85,7 @@ def merge_windows(score_map: ScoreMap) -> Tensor:
     scores, canvas = score_map.scores, score_map.canvas
     boxes = [(0, 0, canvas[1], canvas[0])] if score_map.boxes is None else score_map.boxes.tolist()
     total = scores.new_zeros((scores.shape[1], *canvas))  # [K, H', W']
-    hits = scores.new_zeros(canvas)
+    hits = torch.zeros(canvas)  # known without the scores, on whatever device they are
     height, width = scores.shape[2:]
     for window, (x0, y0, x1, y1) in zip(scores, boxes, strict=True):
         rows = bilinear_taps(y1 - y0, height, height / score_map.extent[0])
@@ -68,4 +95,4 @@ def merge_windows(score_map: ScoreMap) -> Tensor:
     if not bool(hits.all()):
         missed = int((hits == 0).sum())
         raise ShapeError(f"expected windows that cover the canvas {canvas}, {missed} pixels lie in none")
-    return total / hits
+    return total / hits.to(total)

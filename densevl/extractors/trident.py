@@ -1,0 +1,210 @@
+"""Trident: windows of CLIP and DINO spliced on one canvas, which SAM then sees as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from torch import Tensor, nn
+
+from densevl.backbones.clip import CLIPBackbone
+from densevl.backbones.dino import DINOBackbone
+from densevl.backbones.sam import SAMBackbone
+from densevl.core.errors import ConfigError, ShapeError
+from densevl.core.structures import FeatureMap, ScoreMap
+from densevl.data.transforms import resize_picture
+from densevl.extractors.self_attention import project_last, walk_to_last
+from densevl.ops.attention import mean_cosine, proxy_attention
+from densevl.ops.guidance import guided_pool
+from densevl.ops.tokens import map_to_tokens, resize_map, tokens_to_map
+from densevl.ops.windows import merge_windows, splice_size, window_boxes
+
+_WINDOWS_AT_ONCE = 8
+
+
+@dataclass(frozen=True)
+class TridentGuidance:
+    """What DINO and SAM bind together; the published numbers.
+
+    Attributes:
+        beta: how far above the mean of all DINO affinities of a picture one must lie.
+        gamma: sharpens the softmax over them.
+        cos_fac: how far above a place's mean similarity in SAM's values another place must lie.
+        refine_neg_cos: leave a negative threshold of SAM as it is; False: 0.6 in its place.
+        halves: SAM sees the left and the right half of a picture, each at its full resolution; for very wide ones.
+    """
+
+    beta: float = 1.2
+    gamma: float = 3.0
+    cos_fac: float = 1.2
+    refine_neg_cos: bool = True
+    halves: bool = False
+
+
+class TridentExtractor(nn.Module):
+    """Pixels [B, 3, H, W] in [0, 1] -> FeatureMap [B, E, h, w] on SAM's grid, not normalised, which spans the picture.
+
+    Windows of the picture go through CLIP up to its last block, which pools its values by what DINO finds alike, as
+    in ProxyCLIP; the windows' results are averaged on one canvas. SAM looks at the whole picture: its last attention,
+    kept where its values are alike, aggregates the canvas, and CLIP's final projection follows.
+
+    A picture is stretched to multiples of CLIP's patch, and a side below the window to the window, as published. Where
+    the published code stops, at pictures one side of which is such a multiple but smaller than the window, windows are
+    as small as the picture.
+
+    Source: Shi et al., "Harnessing Vision Foundation Models for High-Performance, Training-Free Open Vocabulary
+    Segmentation" (Trident), ICCV 2025.
+
+    Args:
+        clip_model: gives the values.
+        dino: gives the affinities within a window, as tokens behind its final norm.
+        sam: gives the affinities of the whole picture.
+        window: side of the windows in pixels, a multiple of CLIP's patch.
+        step: pixels between windows, likewise.
+        keep_aspect: no side is stretched to the window; a small picture stays small, whatever its shape.
+        guidance: thresholds.
+
+    Raises:
+        ConfigError: window or step do not fit CLIP's patches.
+    """
+
+    stride = None  # the grid follows SAM's picture, not these pixels
+    sees_originals = True
+
+    def __init__(
+        self,
+        clip_model: CLIPBackbone,
+        dino: DINOBackbone,
+        sam: SAMBackbone,
+        *,
+        window: int = 336,
+        step: int = 224,
+        keep_aspect: bool = False,
+        guidance: TridentGuidance = TridentGuidance(),  # noqa: B008 - frozen
+    ) -> None:
+        super().__init__()
+        patch = clip_model.patch_size
+        if window % patch or step % patch or not 0 < step <= window:
+            raise ConfigError(
+                f"expected window and step in multiples of CLIP's patch of {patch} px, the step no larger than the "
+                f"window, got window {window} and step {step}"
+            )
+        self.clip_model, self.dino, self.sam = clip_model, dino, sam
+        self.window, self.step, self.keep_aspect, self.guidance = window, step, keep_aspect, guidance
+
+    def forward(self, pixels: Tensor, originals: Sequence[np.ndarray] | None = None) -> FeatureMap:
+        """Extract; a batch gives what its pictures give one by one.
+
+        Args:
+            pixels: [B, 3, H, W].
+            originals: the pictures before they were resized to pixels, uint8 RGB [H', W', 3], which SAM sees sharper.
+                All of one size. None: it sees the pixels.
+
+        Raises:
+            ShapeError: not such pixels, or another number of originals.
+        """
+        if pixels.ndim != 4 or pixels.shape[1] != 3 or not pixels.is_floating_point():
+            raise ShapeError(f"expected float pixels [B, 3, H, W] in [0, 1], got {pixels.dtype} {tuple(pixels.shape)}")
+        if originals is not None and len(originals) != len(pixels):
+            raise ShapeError(f"expected {len(pixels)} originals for as many pictures, got {len(originals)}")
+        maps = []
+        for index, picture in enumerate(pixels.split(1)):
+            canvas = self.splice(picture)
+            views = self.sam_views(picture, None if originals is None else originals[index])
+            maps.append(self.clip_model.finish(self.aggregate(canvas, views)))  # [h, w, E]
+        return FeatureMap(rearrange(torch.stack(maps), "b h w d -> b d h w"))
+
+    def splice(self, pixels: Tensor) -> Tensor:
+        """One picture [1, 3, H, W] -> CLIP's values, pooled by DINO window by window, on one canvas [D, h, w]."""
+        patch = self.clip_model.patch_size
+        least = 1 if self.keep_aspect else self.window
+        size = splice_size(pixels.shape[2], pixels.shape[3], multiple=patch, least=least)
+        pixels = F.interpolate(pixels, size=size, mode="bilinear", align_corners=False)
+        boxes = window_boxes(*size, crop=self.window, stride=self.step)
+        windows = torch.cat([pixels[:, :, y0:y1, x0:x1] for x0, y0, x1, y1 in boxes.tolist()])  # [W, 3, S, S]
+        maps = self.pool_windows(windows)
+        return splice_windows(maps, boxes // patch)
+
+    def pool_windows(self, windows: Tensor) -> Tensor:
+        """All windows [W, 3, S, S] of one picture -> [W, D, h, w] on DINO's grid, behind CLIP's output projection."""
+        patch = self.dino.patch_size
+        fitted = tuple(max(1, side // patch) * patch for side in windows.shape[2:])
+        seen = resize_map(windows, fitted)
+        guide = torch.cat([self.dino.features(part, "tokens") for part in seen.split(_WINDOWS_AT_ONCE)])  # [W, G, h, w]
+        values = torch.cat([self.values(part) for part in windows.split(_WINDOWS_AT_ONCE)])  # [W, D, h', w']
+        grid = (guide.shape[2], guide.shape[3])
+        mean = mean_cosine(guide.flatten(2)).mean()  # one number over all windows
+        settings = {"beta": self.guidance.beta, "gamma": self.guidance.gamma, "mean": mean}
+        pooled = proxy_attention(guide.flatten(2), map_to_tokens(resize_map(values, grid)), **settings)
+        block = self.clip_model.blocks[-1]
+        return tokens_to_map(block.ls_1(block.attn.out_proj(pooled)), grid)
+
+    def values(self, windows: Tensor) -> Tensor:
+        """Windows [W, 3, S, S] -> values of CLIP's last block [W, D, h, w], no token seeing the class token there."""
+        patches = walk_to_last(self.clip_model, windows)[:, 1:]
+        values = project_last(self.clip_model, self.clip_model.blocks[-1].ln_1(patches), "v")
+        return tokens_to_map(values, self.clip_model.grid(windows))
+
+    def sam_views(self, pixels: Tensor, original: np.ndarray | None = None) -> list[Tensor]:
+        """What SAM sees of a picture: pixels [1, 3, H', W'], one view or two halves, the longer side SAM's own."""
+        patch = self.clip_model.patch_size
+        height, width = pixels.shape[2:] if original is None else original.shape[:2]
+        size = (-(-height // patch) * patch, -(-width // patch) * patch)
+        count = 2 if self.guidance.halves else 1
+        if pixels.is_meta:
+            fitted = self.sam.fitted_size(size[0], size[1] // count)
+            return [pixels.new_empty((1, 3, *fitted)) for _ in range(count)]
+        picture = resize_picture(_to_picture(pixels) if original is None else original, size)
+        return [self.sam.fit(np.ascontiguousarray(view)) for view in np.array_split(picture, count, axis=1)]
+
+    def aggregate(self, canvas: Tensor, views: Sequence[Tensor]) -> Tensor:
+        """Canvas [D, h, w] of what `views` show from left to right -> [h', w', D] on SAM's grid, side by side."""
+        parts = []
+        for view, part in zip(views, canvas.chunk(len(views), dim=2), strict=True):
+            height, width = self.sam.valid_grid(view)
+            values = map_to_tokens(resize_map(part[None], (height, width)))[0]  # [M, D]
+            attention, keys = self.bonds(view)
+            pooled = guided_pool(values, attention, keys, **self.thresholds)
+            parts.append(pooled.unflatten(0, (height, width)))
+        return torch.cat(parts, dim=1)
+
+    def bonds(self, view: Tensor) -> tuple[Iterator[Tensor], Tensor]:
+        """SAM's view [1, 3, H', W'] -> its last attention, [heads, w, M] a row of the grid, and values [heads, M, d]."""
+        grid = self.sam.valid_grid(view)
+        last = self.sam.last_attention(self.sam.walk(view))
+        rows = (last.rows(row, row + 1, grid).flatten(4).flatten(2, 3)[0] for row in range(grid[0]))
+        return rows, last.values[0, :, : grid[0], : grid[1]].flatten(1, 2)
+
+    @property
+    def thresholds(self) -> dict[str, Any]:
+        """Of SAM's bonds, as `ops.guidance` takes them."""
+        return {"factor": self.guidance.cos_fac, "keep_negative": self.guidance.refine_neg_cos}
+
+
+def splice_windows(maps: Tensor, boxes: Tensor) -> Tensor:
+    """Windows' maps on one canvas, the mean where they overlap.
+
+    Args:
+        maps: [W, D, h, w], on a grid of their own.
+        boxes: [W, 4] long, x0 y0 x1 y1 in patches; a patch has as many places on the canvas, side by side, as come
+            nearest to the maps' grid, at least one. Maps of another grid are resized, bilinear.
+
+    Returns:
+        [D, h', w'].
+    """
+    x0, y0, x1, y1 = boxes[0].tolist()
+    finer = max(1, round(maps.shape[3] / (x1 - x0)))
+    canvas = (int(boxes[:, 3].max()) * finer, int(boxes[:, 2].max()) * finer)
+    extent = ((y1 - y0) * finer, (x1 - x0) * finer)
+    return merge_windows(ScoreMap(maps, canvas=canvas, extent=extent, boxes=boxes * finer))
+
+
+def _to_picture(pixels: Tensor) -> np.ndarray:
+    """Pixels [1, 3, H, W] in [0, 1] -> uint8 RGB [H, W, 3]; exact where they came from one."""
+    levels = (pixels[0].float() * 255).round().clamp(0, 255)
+    return levels.byte().permute(1, 2, 0).contiguous().cpu().numpy()
