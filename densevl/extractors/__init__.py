@@ -4,6 +4,7 @@ from densevl.extractors.guided import GuidedExtractor
 from densevl.extractors.lite import LiteExtractor
 from densevl.extractors.maskclip import MaskCLIPExtractor
 from densevl.extractors.self_attention import ProxyCLIPExtractor, SelfAttentionExtractor
+from densevl.extractors.trident import TridentExtractor, TridentGuidance
 
 __all__ = [
     "GuidedExtractor",
@@ -11,4 +12,6 @@ __all__ = [
     "MaskCLIPExtractor",
     "ProxyCLIPExtractor",
     "SelfAttentionExtractor",
+    "TridentExtractor",
+    "TridentGuidance",
 ]

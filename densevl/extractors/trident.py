@@ -16,13 +16,13 @@ from densevl.backbones.clip import CLIPBackbone
 from densevl.backbones.dino import DINOBackbone
 from densevl.backbones.sam import SAMBackbone
 from densevl.core.errors import ConfigError, ShapeError
-from densevl.core.structures import FeatureMap, ScoreMap
+from densevl.core.structures import FeatureMap
 from densevl.data.transforms import resize_picture
 from densevl.extractors.self_attention import project_last, walk_to_last
 from densevl.ops.attention import mean_cosine, proxy_attention
-from densevl.ops.guidance import guided_pool
+from densevl.ops.guidance import aggregate_canvas
 from densevl.ops.tokens import map_to_tokens, resize_map, tokens_to_map
-from densevl.ops.windows import merge_windows, splice_size, window_boxes
+from densevl.ops.windows import splice_size, splice_windows, window_boxes
 
 _WINDOWS_AT_ONCE = 8
 
@@ -85,7 +85,7 @@ class TridentExtractor(nn.Module):
         window: int = 336,
         step: int = 224,
         keep_aspect: bool = False,
-        guidance: TridentGuidance = TridentGuidance(),  # noqa: B008 - frozen
+        guidance: TridentGuidance = TridentGuidance(),
     ) -> None:
         super().__init__()
         patch = clip_model.patch_size
@@ -137,12 +137,7 @@ class TridentExtractor(nn.Module):
         seen = resize_map(windows, fitted)
         guide = torch.cat([self.dino.features(part, "tokens") for part in seen.split(_WINDOWS_AT_ONCE)])  # [W, G, h, w]
         values = torch.cat([self.values(part) for part in windows.split(_WINDOWS_AT_ONCE)])  # [W, D, h', w']
-        grid = (guide.shape[2], guide.shape[3])
-        mean = mean_cosine(guide.flatten(2)).mean()  # one number over all windows
-        settings = {"beta": self.guidance.beta, "gamma": self.guidance.gamma, "mean": mean}
-        pooled = proxy_attention(guide.flatten(2), map_to_tokens(resize_map(values, grid)), **settings)
-        block = self.clip_model.blocks[-1]
-        return tokens_to_map(block.ls_1(block.attn.out_proj(pooled)), grid)
+        return pool_by_guide(self.clip_model, values, guide, beta=self.guidance.beta, gamma=self.guidance.gamma)
 
     def values(self, windows: Tensor) -> Tensor:
         """Windows [W, 3, S, S] -> values of CLIP's last block [W, D, h, w], no token seeing the class token there."""
@@ -164,21 +159,14 @@ class TridentExtractor(nn.Module):
 
     def aggregate(self, canvas: Tensor, views: Sequence[Tensor]) -> Tensor:
         """Canvas [D, h, w] of what `views` show from left to right -> [h', w', D] on SAM's grid, side by side."""
-        parts = []
-        for view, part in zip(views, canvas.chunk(len(views), dim=2), strict=True):
-            height, width = self.sam.valid_grid(view)
-            values = map_to_tokens(resize_map(part[None], (height, width)))[0]  # [M, D]
-            attention, keys = self.bonds(view)
-            pooled = guided_pool(values, attention, keys, **self.thresholds)
-            parts.append(pooled.unflatten(0, (height, width)))
-        return torch.cat(parts, dim=1)
+        return aggregate_canvas(canvas, (self.bonds(view) for view in views), count=len(views), **self.thresholds)
 
     def bonds(self, view: Tensor) -> tuple[Iterator[Tensor], Tensor]:
-        """SAM's view [1, 3, H', W'] -> its last attention, [heads, w, M] a row of the grid, and values [heads, M, d]."""
-        grid = self.sam.valid_grid(view)
+        """SAM's view [1, 3, H', W'] -> last attention, [heads, w, M] a row of the grid, and values [heads, h, w, d]."""
+        height, width = grid = self.sam.valid_grid(view)
         last = self.sam.last_attention(self.sam.walk(view))
-        rows = (last.rows(row, row + 1, grid).flatten(4).flatten(2, 3)[0] for row in range(grid[0]))
-        return rows, last.values[0, :, : grid[0], : grid[1]].flatten(1, 2)
+        rows = (last.rows(row, row + 1, grid).flatten(4).flatten(2, 3)[0] for row in range(height))
+        return rows, last.values[0, :, :height, :width]
 
     @property
     def thresholds(self) -> dict[str, Any]:
@@ -186,22 +174,25 @@ class TridentExtractor(nn.Module):
         return {"factor": self.guidance.cos_fac, "keep_negative": self.guidance.refine_neg_cos}
 
 
-def splice_windows(maps: Tensor, boxes: Tensor) -> Tensor:
-    """Windows' maps on one canvas, the mean where they overlap.
+def pool_by_guide(clip_model: CLIPBackbone, values: Tensor, guide: Tensor, *, beta: float, gamma: float) -> Tensor:
+    """Windows' values pooled by what the guide finds alike, through CLIP's last output projection.
 
     Args:
-        maps: [W, D, h, w], on a grid of their own.
-        boxes: [W, 4] long, x0 y0 x1 y1 in patches; a patch has as many places on the canvas, side by side, as come
-            nearest to the maps' grid, at least one. Maps of another grid are resized, bilinear.
+        clip_model: whose values they are.
+        values: [W, D, h', w'] of all windows of one picture.
+        guide: [W, G, h, w]; the mean affinity is taken over all windows together.
+        beta: see `TridentGuidance`.
+        gamma: likewise.
 
     Returns:
-        [D, h', w'].
+        [W, D, h, w].
     """
-    x0, y0, x1, y1 = boxes[0].tolist()
-    finer = max(1, round(maps.shape[3] / (x1 - x0)))
-    canvas = (int(boxes[:, 3].max()) * finer, int(boxes[:, 2].max()) * finer)
-    extent = ((y1 - y0) * finer, (x1 - x0) * finer)
-    return merge_windows(ScoreMap(maps, canvas=canvas, extent=extent, boxes=boxes * finer))
+    grid = (guide.shape[2], guide.shape[3])
+    guide = guide.flatten(2)
+    tokens = map_to_tokens(resize_map(values, grid))  # [W, h*w, D]
+    pooled = proxy_attention(guide, tokens, beta=beta, gamma=gamma, mean=mean_cosine(guide).mean())
+    block = clip_model.blocks[-1]
+    return tokens_to_map(block.ls_1(block.attn.out_proj(pooled)), grid)
 
 
 def _to_picture(pixels: Tensor) -> np.ndarray:

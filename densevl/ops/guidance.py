@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from densevl.core.errors import ShapeError
+from densevl.ops.tokens import map_to_tokens, resize_map
 
 _LARGEST_THRESHOLD = 0.9  # a place is always like itself
 _STRICT_THRESHOLD = 0.6  # taken for a negative one, unless that is wanted
@@ -81,3 +82,32 @@ def guided_pool(
     if start != len(values):
         raise ShapeError(f"expected {len(values)} rows of attention, got {start}")
     return pooled
+
+
+def aggregate_canvas(
+    canvas: Tensor,
+    views: Iterable[tuple[Iterable[Tensor], Tensor]],
+    *,
+    factor: float = 1.2,
+    keep_negative: bool = True,
+    count: int = 1,
+) -> Tensor:
+    """A canvas aggregated on the grid of SAM, or of several views that show it from left to right.
+
+    Args:
+        canvas: [D, h, w]; cut into as many equal parts as there are views, each resized (bilinear) to its view's grid.
+        views: attention as `guided_weights` takes it, and keys [heads, h', w', d]; one view is held at a time.
+        factor: see `similarity_thresholds`.
+        keep_negative: likewise.
+        count: of views.
+
+    Returns:
+        [h', w', D], the views' grids side by side.
+    """
+    parts = []
+    for part, (attention, keys) in zip(canvas.chunk(count, dim=2), views, strict=True):
+        grid = (keys.shape[1], keys.shape[2])
+        values = map_to_tokens(resize_map(part[None], grid))[0]  # [M, D]
+        pooled = guided_pool(values, attention, keys.flatten(1, 2), factor=factor, keep_negative=keep_negative)
+        parts.append(pooled.unflatten(0, grid))
+    return torch.cat(parts, dim=1)

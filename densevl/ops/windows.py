@@ -96,3 +96,21 @@ def merge_windows(score_map: ScoreMap) -> Tensor:
         missed = int((hits == 0).sum())
         raise ShapeError(f"expected windows that cover the canvas {canvas}, {missed} pixels lie in none")
     return total / hits.to(total)
+
+
+def splice_windows(maps: Tensor, boxes: Tensor) -> Tensor:
+    """Windows' maps on one canvas, the mean where they overlap.
+
+    Args:
+        maps: [W, D, h, w], on a grid of their own.
+        boxes: [W, 4] long, x0 y0 x1 y1 in patches; a patch has as many places on the canvas, side by side, as come
+            nearest to the maps' grid, at least one. Maps of another grid are resized, bilinear.
+
+    Returns:
+        [D, h', w'].
+    """
+    x0, y0, x1, y1 = boxes[0].tolist()
+    finer = max(1, round(maps.shape[3] / (x1 - x0)))
+    canvas = (int(boxes[:, 3].max()) * finer, int(boxes[:, 2].max()) * finer)
+    extent = ((y1 - y0) * finer, (x1 - x0) * finer)
+    return merge_windows(ScoreMap(maps, canvas=canvas, extent=extent, boxes=boxes * finer))

@@ -1,0 +1,38 @@
+"""What Trident was published with on each data set: overrides of a trident config, and the two thresholds.
+
+    settings = read_config("configs/_base_/datasets/trident.py").settings.voc21
+    task = densevl.load("trident-b16", **settings.overrides)
+    task.predict(picture, "voc21", threshold=settings.threshold)
+
+`threshold` is the least probability of a label (0: none), `coarse_thresh` that of a region which SAM refines.
+"""
+
+_guidance = dict(type="densevl.extractors.TridentGuidance")
+_short = "model.geometry.short_side"
+settings = dict(
+    voc21=dict(threshold=0.2, coarse_thresh=0.2, overrides={_short: 448}),
+    voc20=dict(
+        threshold=0.0,
+        coarse_thresh=0.2,
+        overrides={_short: 336, "model.extractor.step": 112, "model.extractor.guidance": {**_guidance, "cos_fac": 0.0}},
+    ),
+    context60=dict(threshold=0.15, coarse_thresh=0.15, overrides={_short: 576}),
+    context59=dict(threshold=0.0, coarse_thresh=0.15, overrides={_short: 576}),
+    coco_object=dict(threshold=0.25, coarse_thresh=0.25, overrides={_short: 448}),
+    coco_stuff=dict(threshold=0.0, coarse_thresh=0.05, overrides={_short: 448}),
+    cityscapes=dict(
+        threshold=0.0,
+        coarse_thresh=0.1,
+        overrides={
+            _short: 688,
+            "model.extractor.guidance": {**_guidance, "cos_fac": 3.0, "refine_neg_cos": False, "halves": True},
+        },
+    ),
+    ade20k=dict(
+        threshold=0.0,
+        coarse_thresh=0.05,
+        overrides={_short: 576, "model.extractor.guidance": {**_guidance, "refine_neg_cos": False}},
+    ),
+    ade847=dict(threshold=0.0, coarse_thresh=0.2, overrides={_short: 448}),
+    context459=dict(threshold=0.0, coarse_thresh=0.2, overrides={_short: 448}),
+)

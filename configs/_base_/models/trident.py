@@ -1,0 +1,20 @@
+"""Trident: CLIP's windows guided by DINO, spliced, and aggregated by SAM; the published numbers."""
+
+parts = dict(
+    dino=dict(type="densevl.backbones.load_dino", name="dino-vit-b16"),
+    sam=dict(type="densevl.backbones.load_sam", name="sam-vit-b"),
+)
+model = dict(
+    type="densevl.tasks.Segmenter",
+    extractor=dict(
+        type="densevl.extractors.TridentExtractor",
+        clip_model="$clip_model",
+        dino="$dino",
+        sam="$sam",
+        window=336,
+        step=224,
+    ),
+    text_encoder="$clip_model",
+    head=dict(type="densevl.heads.CosineHead", logit_scale=40.0, softmax=False),
+    geometry=dict(type="densevl.tasks.Geometry", short_side=448),
+)
