@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
 
-    from densevl.core.structures import BatchPart, FeatureMap, Segmentation, TextBank
+    from densevl.core.structures import BatchPart, FeatureMap, ScoreMap, Segmentation, TextBank
 
 
 @runtime_checkable
@@ -66,6 +66,8 @@ class FeatureRefiner(Protocol):
 class Head(Protocol):
     """Features [..., D] x TextBank [Q, D] -> scores [..., K]; pixels, images and clips alike."""
 
+    softmax: bool  # the scores are probabilities; else logits
+
     def __call__(self, features: Tensor, bank: TextBank) -> Tensor:
         """Score."""
         ...
@@ -77,6 +79,15 @@ class ScoreRefiner(Protocol):
 
     def __call__(self, scores: Tensor, *, pixels: Tensor, feature_map: FeatureMap, bank: TextBank) -> Tensor:
         """Refine."""
+        ...
+
+
+@runtime_checkable
+class PictureRefiner(Protocol):
+    """Scores of one picture -> sharper ones, knowing the picture itself: what windows cannot do one by one."""
+
+    def __call__(self, score_map: ScoreMap, *, picture: np.ndarray, bank: TextBank) -> ScoreMap:
+        """Refine; picture is uint8 RGB [H, W, 3] at its own size."""
         ...
 
 

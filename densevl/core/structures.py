@@ -120,12 +120,15 @@ class ScoreMap:
             where the extractor padded.
         boxes: [W, 4] long, x0 y0 x1 y1 of each window on the canvas. None: one map over the whole picture, which
             is interpolated in one step to the size asked for; windows are averaged on the canvas first.
+        logits: the scores are no probabilities yet: a softmax over the classes follows where they have been
+            averaged and interpolated.
     """
 
     scores: Tensor
     canvas: tuple[int, int]
     extent: tuple[float, float]
     boxes: Tensor | None = None
+    logits: bool = False
 
     def __post_init__(self) -> None:
         """Check that there is one box a window, or one window without boxes."""

@@ -19,6 +19,7 @@ _BLOCK_PIXELS = {"cpu": 64}  # side of a block of the torch path: small prunes w
 _BLOCK_PIXELS_ELSEWHERE = 256  # ... large keeps a GPU busy
 
 Size = tuple[int, int]
+Layout = tuple[Tensor, Taps, Taps]  # scores [I, J, K, h, w] of I x J windows, and the taps of rows and columns
 
 
 def class_map(
@@ -41,6 +42,11 @@ def class_map(
     """
     if scores.ndim != 3:
         raise ShapeError(f"expected scores [K, h, w], got {tuple(scores.shape)}; label one picture at a time")
+    return _label(*_lay_out(scores, size, canvas, extent))
+
+
+def _lay_out(scores: Tensor, size: Size, canvas: Size | None, extent: tuple[float, float] | None) -> Layout:
+    """Scores [K, h, w] as [1, 1, K, h, w], and the taps of both axes."""
     _check_size(size)
     axes = []
     for axis, (length, nodes) in enumerate(zip(size, scores.shape[1:], strict=True)):
@@ -50,7 +56,7 @@ def class_map(
                 raise ShapeError(f"expected an extent of at least the canvas, got extent {extent}, canvas {canvas}")
             scale = (canvas[axis] / length) * (nodes / extent[axis])
         axes.append(bilinear_taps(length, nodes, scale))
-    return _label(scores[None, None], axes[0], axes[1])
+    return scores[None, None], axes[0], axes[1]
 
 
 def window_class_map(score_map: ScoreMap, size: Size) -> tuple[np.ndarray, np.ndarray]:
@@ -69,10 +75,15 @@ def window_class_map(score_map: ScoreMap, size: Size) -> tuple[np.ndarray, np.nd
     Raises:
         ShapeError: the boxes are no grid, leave a pixel of the canvas out or are larger than the extent.
     """
-    _check_size(size)
     if score_map.boxes is None:
         raise ShapeError("expected a score map with boxes, got one without; use class_map or label_picture")
-    tops, lefts, window, order = _window_grid(score_map.boxes)
+    return _label(*_lay_out_windows(score_map, score_map.boxes, size))
+
+
+def _lay_out_windows(score_map: ScoreMap, boxes: Tensor, size: Size) -> Layout:
+    """Scores of windows [W, K, h, w] as [I, J, K, h, w], and the taps of both axes."""
+    _check_size(size)
+    tops, lefts, window, order = _window_grid(boxes)
     if any(extent < side for extent, side in zip(score_map.extent, window, strict=True)):
         raise ShapeError(f"expected an extent of at least the window {window}, got {score_map.extent}")
     height, width = score_map.scores.shape[2:]
@@ -85,7 +96,7 @@ def window_class_map(score_map: ScoreMap, size: Size) -> tuple[np.ndarray, np.nd
     scores = score_map.scores
     if not np.array_equal(order, np.arange(len(order))):
         scores = scores[torch.from_numpy(order).to(scores.device)]
-    return _label(scores.unflatten(0, (len(tops), len(lefts))), rows, cols)  # [I, J, K, h, w]
+    return scores.unflatten(0, (len(tops), len(lefts))), rows, cols  # [I, J, K, h, w]
 
 
 def label_picture(score_map: ScoreMap, size: Size) -> tuple[np.ndarray, np.ndarray]:
@@ -96,14 +107,36 @@ def label_picture(score_map: ScoreMap, size: Size) -> tuple[np.ndarray, np.ndarr
         size: (H, W) of the labels.
 
     Returns:
-        labels [H, W] uint8 (uint16 above 255 classes) and confidence [H, W] float32, the winning score.
+        labels [H, W] uint8 (uint16 above 255 classes) and confidence [H, W] float32: the winning score; of logits the
+        winner's probability, by the softmax of the interpolated logits of all classes.
 
     Raises:
         ShapeError: as `class_map` and `window_class_map`.
     """
     if score_map.boxes is None:
-        return class_map(score_map.scores[0], size, canvas=score_map.canvas, extent=score_map.extent)
-    return window_class_map(score_map, size)
+        layout = _lay_out(score_map.scores[0], size, score_map.canvas, score_map.extent)
+    else:
+        layout = _lay_out_windows(score_map, score_map.boxes, size)
+    labels, best = _label(*layout)
+    return labels, _probability(*layout, best) if score_map.logits else best
+
+
+def _probability(scores: Tensor, rows: Taps, cols: Taps, best: np.ndarray) -> np.ndarray:
+    """The largest logits [H, W] of a class map -> their probabilities [H, W], band by band."""
+    grid = _as_maps(scores.detach().float())  # [K, I * h, J * w]
+    height = max(1, _BAND_FLOATS // (len(grid) * len(cols.nodes)))
+    probability = np.empty_like(best)
+    for top in range(0, len(best), height):
+        nodes, row_taps = _block_taps(rows, slice(top, top + height))
+        logits = apply_taps(grid[:, nodes], row_taps, cols)  # [K, n, W]
+        ratio = best[top : top + height] - logits.logsumexp(dim=0).cpu().numpy()
+        probability[top : top + height] = np.exp(np.minimum(ratio, 0.0))
+    return probability
+
+
+def _as_maps(scores: Tensor) -> Tensor:
+    """Windows' scores [I, J, K, h, w] -> [K, I * h, J * w]."""
+    return scores.permute(2, 0, 3, 1, 4).flatten(3).flatten(1, 2)
 
 
 def _check_size(size: Size) -> None:
@@ -170,7 +203,7 @@ def _label_compiled(scores: Tensor, axes: tuple[Taps, Taps], labels: np.ndarray,
 
 def _label_blocks(scores: Tensor, axes: tuple[Taps, Taps], labels: np.ndarray, confidence: np.ndarray) -> None:
     """Fill labels and confidence with torch, block by block; per block only classes that can win are interpolated."""
-    grid = scores.permute(2, 0, 3, 1, 4).flatten(3).flatten(1, 2)  # [K, I * h, J * w]
+    grid = _as_maps(scores)
     side = _BLOCK_PIXELS.get(scores.device.type, _BLOCK_PIXELS_ELSEWHERE)
     for top in range(0, labels.shape[0], side):
         rows = slice(top, top + side)

@@ -14,7 +14,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from densevl.core.errors import MemoryLimitError, ShapeError, UsageError
-from densevl.core.stages import Extractor, FeatureRefiner, Head, ScoreRefiner, TextEncoder
+from densevl.core.stages import Extractor, FeatureRefiner, Head, PictureRefiner, ScoreRefiner, TextEncoder
 from densevl.core.structures import ScoreMap, Segmentation, TextBank, no_label_id
 from densevl.data.folders import open_source
 from densevl.data.pictures import read_picture
@@ -45,10 +45,12 @@ class Segmenter(nn.Module):
     Args:
         extractor: pixels -> FeatureMap.
         text_encoder: words -> vectors where the features live.
-        head: features and vectors -> scores, probabilities over the classes.
+        head: features and vectors -> scores. Where they are logits, windows and pixels are made of logits, and the
+            softmax comes last.
         geometry: resize rule and windows.
         refiners: FeatureMap -> FeatureMap, in order.
-        score_refiners: scores and pixels -> scores, in order.
+        score_refiners: scores and pixels of a window -> scores, in order.
+        picture_refiners: scores of a whole picture -> scores, in order.
         rivals: a class named background (other, unknown) without words of its own stands for a shipped list of
             generic words; False: for its bare name, as the papers have it.
     """
@@ -62,13 +64,16 @@ class Segmenter(nn.Module):
         geometry: Geometry,
         refiners: Sequence[FeatureRefiner] = (),
         score_refiners: Sequence[ScoreRefiner] = (),
+        picture_refiners: Sequence[PictureRefiner] = (),
         rivals: bool = True,
     ) -> None:
         super().__init__()
         self.extractor, self.text_encoder, self.head = extractor, text_encoder, head
         self.refiners, self.score_refiners = tuple(refiners), tuple(score_refiners)
+        self.picture_refiners = tuple(picture_refiners)
         # registered, so that .to(device) moves them too
-        self._movable = nn.ModuleList(part for part in (*refiners, *score_refiners) if isinstance(part, nn.Module))
+        movable = (part for part in (*refiners, *score_refiners, *picture_refiners) if isinstance(part, nn.Module))
+        self._movable = nn.ModuleList(movable)
         self.geometry, self.rivals = geometry, rivals
         # what densevl.load knows: its name and config for the record, and one line on what it cannot do for the user
         self.name = self.config_text = self.limits = ""
@@ -138,12 +143,21 @@ class Segmenter(nn.Module):
         for picture in pictures:
             if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8 or picture.size == 0:
                 raise ShapeError(f"expected a picture uint8 RGB [H, W, 3], got {picture.dtype} {picture.shape}")
+        score_maps: list[ScoreMap] = []
         try:
-            return self._score(pictures, bank, self.geometry)
+            score_maps = self._score(pictures, bank, self.geometry)
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
-        return [self._score_in_tiles(picture, bank) for picture in pictures]
+        # outside the handler: inside it, the failed attempt would still be held
+        score_maps = score_maps or [self._score_in_tiles(picture, bank) for picture in pictures]
+        return [self._refine(*pair, bank) for pair in zip(score_maps, pictures, strict=True)]
+
+    @torch.inference_mode()
+    def _refine(self, score_map: ScoreMap, picture: np.ndarray, bank: TextBank) -> ScoreMap:
+        for refiner in self.picture_refiners:
+            score_map = refiner(score_map, picture=picture, bank=bank)
+        return score_map
 
     def _score_in_tiles(self, picture: np.ndarray, bank: TextBank) -> ScoreMap:
         canvas = self.geometry.canvas(*picture.shape[:2])
@@ -183,6 +197,7 @@ class Segmenter(nn.Module):
                 canvas=canvases[index],
                 extent=(stacked.shape[2] * stride, stacked.shape[3] * stride),
                 boxes=boxes[index],
+                logits=not self.head.softmax,
             )
             for index in range(len(pictures))
         ]
@@ -218,9 +233,9 @@ class Segmenter(nn.Module):
 def _label(score_map: ScoreMap, size: tuple[int, int], bank: TextBank, keep_scores: bool) -> Segmentation:
     labels, confidence = label_picture(score_map, size)
     by_pixel = rearrange(score_map.scores, "n k h w -> n h w k")
-    doubt_scores = doubt(by_pixel)[:, None]  # [W, 1, h, w]
+    doubt_scores = doubt(by_pixel, logit_scale=1.0 if score_map.logits else None)[:, None]  # [W, 1, h, w]
     # one class: its "winning score" is the doubt itself, merged over windows as the scores are
-    doubt_map = label_picture(replace(score_map, scores=doubt_scores), score_map.canvas)[1]  # [H', W']
+    doubt_map = label_picture(replace(score_map, scores=doubt_scores, logits=False), score_map.canvas)[1]  # [H', W']
     return Segmentation(
         label_map=labels,
         confidence=confidence,

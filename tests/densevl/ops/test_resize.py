@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -126,6 +127,22 @@ def test_label_picture_takes_one_step_without_boxes_and_two_with_them(path: str)
     np.testing.assert_array_equal(label_picture(single, (60, 70))[0], expected[0])
     windowed = windowed_map((50, 70), 30, 15)
     np.testing.assert_array_equal(label_picture(windowed, (60, 70))[0], window_class_map(windowed, (60, 70))[0])
+
+
+@pytest.mark.parametrize("windows", [False, True])
+def test_logits_become_probabilities_behind_the_interpolation(
+    path: str, windows: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resize, "_BAND_FLOATS", 9 * 150 * 10)  # several bands
+    if windows:
+        score_map = windowed_map((100, 131), 64, 32)
+        full = plain_windows(score_map, (99, 150))
+    else:
+        score_map = ScoreMap(smooth_scores(9, (7, 9)), (112, 144), (112, 144))
+        full = F.interpolate(score_map.scores, (99, 150), mode="bilinear", align_corners=False)[0]
+    labels, confidence = label_picture(replace(score_map, scores=3 * score_map.scores, logits=True), (99, 150))
+    assert_plain((labels, confidence), (3 * full).softmax(dim=0))
+    np.testing.assert_array_equal(labels, label_picture(score_map, (99, 150))[0])
 
 
 def test_the_lowest_class_wins_a_tie(path: str) -> None:

@@ -13,9 +13,10 @@ from PIL import Image
 from torch import nn
 
 from densevl.core.errors import MemoryLimitError, ShapeError, UsageError
-from densevl.core.structures import FeatureMap, Segmentation
+from densevl.core.structures import FeatureMap, ScoreMap, Segmentation, TextBank
 from densevl.extractors import MaskCLIPExtractor
 from densevl.heads import CosineHead
+from densevl.ops import merge_windows
 from densevl.tasks import Geometry, Segmenter
 from densevl.tasks.segmenter import apply_threshold
 from densevl.vocab import parse_classes
@@ -58,6 +59,39 @@ def test_labels_equal_plain_upsampling_and_argmax(segmenter: Segmenter) -> None:
     sure = (best[0] - best[1] > 1e-6).numpy()
     np.testing.assert_array_equal(result.labels[sure], expected.argmax(0).numpy()[sure])
     np.testing.assert_allclose(result.confidence, expected.amax(0).numpy(), atol=1e-5)
+
+
+def test_of_logits_windows_are_averaged_before_the_softmax() -> None:
+    segmenter = make_segmenter(short_side=96, window=64, stride=32)
+    segmenter.head = CosineHead(logit_scale=40.0, softmax=False)
+    picture, bank = random_picture(96, 130), segmenter.encode(CLASSES)
+    score_map = segmenter.score([picture], bank)[0]
+    probabilities = merge_windows(score_map).softmax(dim=0)
+    result = segmenter.predict_batch([picture], bank)[0]
+    np.testing.assert_allclose(result.confidence, probabilities.amax(0).numpy(), atol=1e-5)
+    best = probabilities.topk(2, dim=0).values
+    sure = (best[0] - best[1] > 1e-6).numpy()
+    np.testing.assert_array_equal(result.labels[sure], probabilities.argmax(0).numpy()[sure])
+    by_patch = replace(score_map, scores=score_map.scores.softmax(dim=1), logits=False)
+    expected = 1 - (best := by_patch.scores.topk(2, dim=1).values)[:, :1] + best[:, 1:]
+    expected = merge_windows(replace(by_patch, scores=expected))[0]
+    np.testing.assert_allclose(result.doubt_map, expected.numpy(), atol=1e-5)
+
+
+def test_picture_refiners_see_the_whole_picture_and_follow_one_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    segmenter, picture = make_segmenter(short_side=96, window=64, stride=32), random_picture(96, 130)
+    bank, seen = segmenter.encode(CLASSES), []
+
+    def refiner(score_map: ScoreMap, *, picture: np.ndarray, bank: TextBank) -> ScoreMap:
+        seen.append((score_map, picture, bank))
+        return replace(score_map, scores=score_map.scores.flip(1))
+
+    monkeypatch.setattr(segmenter, "picture_refiners", (refiner, refiner))
+    refined = segmenter.predict_batch([picture], bank, keep_scores=True)[0]
+    assert [each[1:] for each in seen] == [(picture, bank)] * 2
+    assert torch.equal(seen[1][0].scores, seen[0][0].scores.flip(1))
+    monkeypatch.setattr(segmenter, "picture_refiners", ())
+    assert torch.equal(refined.score_map.scores, segmenter.score([picture], bank)[0].scores)
 
 
 def test_windows_equal_the_plain_form_of_the_papers(windowed: Segmenter) -> None:
