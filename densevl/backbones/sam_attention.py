@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -59,6 +60,11 @@ class RowAttention:
         logits += (query @ self.rel_rows[start:stop].transpose(1, 2))[..., None]
         logits += torch.einsum("bnhwd,wkd->bnhwk", query, self.rel_cols[:width])[..., None, :]
         return logits.flatten(4).softmax(dim=-1).view(logits.shape)[..., :height, :width]
+
+    def flat_rows(self, valid: tuple[int, int] | None = None) -> Iterator[Tensor]:
+        """What a picture's queries see, the first of the batch: [heads, w', h'*w'], one row of the grid at a time."""
+        for row in range((valid or self.key.shape[2:4])[0]):
+            yield self.rows(row, row + 1, valid).flatten(4).squeeze(2)[0]
 
     def attend(self) -> Tensor:
         """All queries over all values: [B, h, w, heads*d], before the output projection."""

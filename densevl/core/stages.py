@@ -46,10 +46,21 @@ class Extractor(Protocol):
     Where H is no multiple of the stride the extractor pads at the bottom and right; nothing is stretched.
     """
 
-    stride: int  # pixels a patch
+    stride: int | None  # pixels a patch; None: the grid, of any size, spans the pixels exactly
 
     def __call__(self, pixels: Tensor) -> FeatureMap:
         """Extract."""
+        ...
+
+
+@runtime_checkable
+class OriginalExtractor(Extractor, Protocol):
+    """An Extractor that also looks at the pictures before they were resized to pixels: uint8 RGB [H', W', 3]."""
+
+    sees_originals: bool
+
+    def __call__(self, pixels: Tensor, originals: Sequence[np.ndarray] | None = None) -> FeatureMap:
+        """Extract; without originals from the pixels alone."""
         ...
 
 

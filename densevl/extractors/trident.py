@@ -165,8 +165,7 @@ class TridentExtractor(nn.Module):
         """SAM's view [1, 3, H', W'] -> last attention, [heads, w, M] a row of the grid, and values [heads, h, w, d]."""
         height, width = grid = self.sam.valid_grid(view)
         last = self.sam.last_attention(self.sam.walk(view))
-        rows = (last.rows(row, row + 1, grid).flatten(4).flatten(2, 3)[0] for row in range(height))
-        return rows, last.values[0, :, :height, :width]
+        return last.flat_rows(grid), last.values[0, :, :height, :width]
 
     @property
     def thresholds(self) -> dict[str, Any]:

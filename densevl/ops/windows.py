@@ -88,10 +88,13 @@ def merge_windows(score_map: ScoreMap) -> Tensor:
     hits = torch.zeros(canvas)  # known without the scores, on whatever device they are
     height, width = scores.shape[2:]
     for window, (x0, y0, x1, y1) in zip(scores, boxes, strict=True):
+        hits[y0:y1, x0:x1] += 1
+        if (height, width) == (y1 - y0, x1 - x0) == tuple(score_map.extent):
+            total[:, y0:y1, x0:x1] += window
+            continue
         rows = bilinear_taps(y1 - y0, height, height / score_map.extent[0])
         cols = bilinear_taps(x1 - x0, width, width / score_map.extent[1])
         total[:, y0:y1, x0:x1] += apply_taps(window, rows, cols)
-        hits[y0:y1, x0:x1] += 1
     if not bool(hits.all()):
         missed = int((hits == 0).sum())
         raise ShapeError(f"expected windows that cover the canvas {canvas}, {missed} pixels lie in none")

@@ -14,7 +14,15 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from densevl.core.errors import MemoryLimitError, ShapeError, UsageError
-from densevl.core.stages import Extractor, FeatureRefiner, Head, PictureRefiner, ScoreRefiner, TextEncoder
+from densevl.core.stages import (
+    Extractor,
+    FeatureRefiner,
+    Head,
+    OriginalExtractor,
+    PictureRefiner,
+    ScoreRefiner,
+    TextEncoder,
+)
 from densevl.core.structures import ScoreMap, Segmentation, TextBank, no_label_id
 from densevl.data.folders import open_source
 from densevl.data.pictures import read_picture
@@ -37,6 +45,7 @@ class _Window:
 
     picture: int
     pixels: Tensor  # [1, 3, S, S]
+    original: np.ndarray | None  # the whole picture at its own size, where the extractor wants it
 
 
 class Segmenter(nn.Module):
@@ -185,29 +194,40 @@ class Segmenter(nn.Module):
             pixels = to_pixels(resize_picture(picture, canvas), self.device)  # [1, 3, H', W']
             for x0, y0, x1, y1 in [(0, 0, canvas[1], canvas[0])] if boxes[index] is None else boxes[index].tolist():
                 window = pixels[:, :, y0:y1, x0:x1]
-                by_shape[tuple(window.shape)].append(_Window(index, window))
+                original = picture if boxes[index] is None and isinstance(self.extractor, OriginalExtractor) else None
+                shape = (*window.shape, *(() if original is None else original.shape))
+                by_shape[shape].append(_Window(index, window, original))
         scores: list[list[Tensor]] = [[] for _ in pictures]
         for windows in by_shape.values():  # windows of one picture have one shape, so their order is kept
             for window, score in zip(windows, self._forward_all(windows, bank), strict=True):
                 scores[window.picture].append(score)
-        stride = self.extractor.stride
         return [
             ScoreMap(
                 scores=(stacked := torch.stack(scores[index])),  # [W, K, h, w]
                 canvas=canvases[index],
-                extent=(stacked.shape[2] * stride, stacked.shape[3] * stride),
+                extent=self._extent(stacked, canvases[index], boxes[index]),
                 boxes=boxes[index],
                 logits=not self.head.softmax,
             )
             for index in range(len(pictures))
         ]
 
+    def _extent(self, scores: Tensor, canvas: tuple[int, int], boxes: Tensor | None) -> tuple[int, int]:
+        """Pixels that a grid of scores [W, K, h, w] spans: whole patches, or the window exactly."""
+        if self.extractor.stride is not None:
+            return scores.shape[2] * self.extractor.stride, scores.shape[3] * self.extractor.stride
+        if boxes is None:
+            return canvas
+        x0, y0, x1, y1 = boxes[0].tolist()
+        return y1 - y0, x1 - x0
+
     def _forward_all(self, windows: Sequence[_Window], bank: TextBank) -> Iterator[Tensor]:
         start = 0
         while start < len(windows):
             batch = windows[start : start + self.window_batch]
             try:
-                scores = self.forward(torch.cat([window.pixels for window in batch]), bank)
+                originals = [window.original for window in batch if window.original is not None]
+                scores = self.forward(torch.cat([window.pixels for window in batch]), bank, originals or None)
             except Exception as error:
                 if len(batch) == 1 or not is_out_of_memory(error):
                     raise
@@ -217,10 +237,16 @@ class Segmenter(nn.Module):
             yield from scores.float().cpu()
             start += len(batch)
 
-    def forward(self, pixels: Tensor, bank: TextBank) -> Tensor:
-        """Pixels [B, 3, H, W] in [0, 1] -> scores [B, K, h, w]."""
+    def forward(self, pixels: Tensor, bank: TextBank, originals: Sequence[np.ndarray] | None = None) -> Tensor:
+        """Pixels [B, 3, H, W] in [0, 1] -> scores [B, K, h, w].
+
+        Args:
+            pixels: of pictures or windows.
+            bank: the words.
+            originals: the pictures at their own size, for an extractor that sees them beside the pixels.
+        """
         with autocast(pixels.device, self.dtype):
-            feature_map = self.extractor(pixels)
+            feature_map = self.extractor(pixels) if originals is None else self.extractor(pixels, originals)
             for refiner in self.refiners:
                 feature_map = refiner(feature_map)
         by_pixel = rearrange(feature_map.features.float(), "b d h w -> b h w d")
