@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 HELP = "label every pixel of pictures with your own words"
 KINDS = ("labels", "overlay", "scores", "confidence", "coco", "geojson")
 DEFAULT_KINDS = "labels,overlay,confidence"
+REFINERS: dict[str, list[dict[str, Any]]] = {  # what each word of --refine makes of a model's picture refiners
+    "none": [],
+    "pamr": [{"type": "densevl.refiners.PAMRRefiner"}],
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,6 +63,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     model.add_argument("--window", type=int, help="side of the sliding window in pixels; 0: the whole picture")
     model.add_argument("--stride", type=int, help="step between windows in pixels (half a window)")
     model.add_argument("--templates", help="a template set (imagenet80, plain, ...) or a file of them")
+    model.add_argument("--refine", choices=tuple(REFINERS), help="sharpen the scores of a picture (as the model says)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -149,6 +154,8 @@ def model_overrides(args: argparse.Namespace) -> dict[str, Any]:
         overrides["parts.clip_model.quickgelu"] = True
     if args.trust:
         overrides["parts.clip_model.trust"] = True
+    if args.refine is not None:
+        overrides["model.picture_refiners"] = REFINERS[args.refine]
     return overrides
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from densevl.ops.affinity import affinity_pool
 from densevl.ops.doubt import doubt
-from densevl.ops.resize import class_map, label_picture, window_class_map
+from densevl.ops.pamr import pamr
+from densevl.ops.resize import class_map, interpolate_scores, label_picture, window_class_map
 from densevl.ops.tokens import map_to_tokens, pad_to_multiple, resize_position_table, tokens_to_map
 from densevl.ops.windows import merge_windows, window_boxes
 
@@ -12,10 +13,12 @@ __all__ = [
     "affinity_pool",
     "class_map",
     "doubt",
+    "interpolate_scores",
     "label_picture",
     "map_to_tokens",
     "merge_windows",
     "pad_to_multiple",
+    "pamr",
     "resize_position_table",
     "tokens_to_map",
     "window_boxes",

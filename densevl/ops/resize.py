@@ -113,12 +113,32 @@ def label_picture(score_map: ScoreMap, size: Size) -> tuple[np.ndarray, np.ndarr
     Raises:
         ShapeError: as `class_map` and `window_class_map`.
     """
-    if score_map.boxes is None:
-        layout = _lay_out(score_map.scores[0], size, score_map.canvas, score_map.extent)
-    else:
-        layout = _lay_out_windows(score_map, score_map.boxes, size)
+    layout = _lay_out_map(score_map, size)
     labels, best = _label(*layout)
     return labels, _probability(*layout, best) if score_map.logits else best
+
+
+def interpolate_scores(score_map: ScoreMap, size: Size) -> Tensor:
+    """The scores that `label_picture` takes the largest of, all of them: for sizes and classes that are few enough.
+
+    Args:
+        score_map: scores of one picture.
+        size: (H, W) wanted.
+
+    Returns:
+        [K, H, W] float32.
+
+    Raises:
+        ShapeError: as `class_map` and `window_class_map`.
+    """
+    scores, rows, cols = _lay_out_map(score_map, size)
+    return apply_taps(_as_maps(scores.float()), rows, cols)
+
+
+def _lay_out_map(score_map: ScoreMap, size: Size) -> Layout:
+    if score_map.boxes is None:
+        return _lay_out(score_map.scores[0], size, score_map.canvas, score_map.extent)
+    return _lay_out_windows(score_map, score_map.boxes, size)
 
 
 def _probability(scores: Tensor, rows: Taps, cols: Taps, best: np.ndarray) -> np.ndarray:

@@ -4,5 +4,14 @@ from densevl.refiners.affinity_pool import AffinityPoolRefiner
 from densevl.refiners.background import FoundRule
 from densevl.refiners.dinoiser import DINOiserRefiner, load_dinoiser
 from densevl.refiners.found_teacher import FoundTeacher, load_found
+from densevl.refiners.pamr import PAMRRefiner
 
-__all__ = ["AffinityPoolRefiner", "DINOiserRefiner", "FoundRule", "FoundTeacher", "load_dinoiser", "load_found"]
+__all__ = [
+    "AffinityPoolRefiner",
+    "DINOiserRefiner",
+    "FoundRule",
+    "FoundTeacher",
+    "PAMRRefiner",
+    "load_dinoiser",
+    "load_found",
+]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from PIL import Image
 from densevl.cli.app import main
 from densevl.cli.segment import parse_batch_size, parse_kinds, parse_thresholds
 from densevl.core.errors import UsageError
+from densevl.core.structures import ScoreMap, TextBank
+from densevl.refiners import PAMRRefiner
 from densevl.vocab import parse_classes
 from tests.tiny import tiny_clip_weights
 
@@ -127,6 +130,27 @@ def test_cuda_without_a_gpu_says_which_torch_is_installed(
     ]
     assert main(argv) == 2
     assert "--device cpu" in capsys.readouterr().err
+
+
+def test_refine_says_which_refiners_of_pictures_a_model_has(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def refine(self: PAMRRefiner, score_map: ScoreMap, *, picture: np.ndarray, bank: TextBank) -> ScoreMap:
+        seen.append(picture.shape)
+        return replace(score_map, scores=score_map.scores.flip(1))
+
+    monkeypatch.setattr(PAMRRefiner, "__call__", refine)
+    labels = {}
+    for word in ("none", "pamr"):
+        out = tmp_path / word
+        assert (
+            main(["segment", str(pictures), "--classes", "cat; sky", "--out", str(out), "--refine", word, *SMALL]) == 0
+        )
+        labels[word] = [np.array(Image.open(path)) for path in sorted((out / "labels").rglob("*.png"))]
+        assert len(seen) == (0 if word == "none" else len(labels[word]))
+    assert all((plain + refined == 1).all() for plain, refined in zip(labels["none"], labels["pamr"], strict=True))
 
 
 def test_the_labels_are_always_written() -> None:

@@ -145,6 +145,15 @@ def test_logits_become_probabilities_behind_the_interpolation(
     np.testing.assert_array_equal(labels, label_picture(score_map, (99, 150))[0])
 
 
+def test_interpolated_scores_are_those_that_labels_are_made_of() -> None:
+    whole = ScoreMap(smooth_scores(9, (7, 9)), (100, 131), (112, 144))
+    up = F.interpolate(whole.scores, (112, 144), mode="bilinear", align_corners=False)[..., :100, :131]
+    torch.testing.assert_close(resize.interpolate_scores(whole, (100, 131)), up[0], atol=1e-5, rtol=0)
+    windowed = windowed_map((100, 131), 64, 32)
+    expected = plain_windows(windowed, (99, 150))
+    torch.testing.assert_close(resize.interpolate_scores(windowed, (99, 150)), expected, atol=1e-5, rtol=0)
+
+
 def test_the_lowest_class_wins_a_tie(path: str) -> None:
     scores = smooth_scores(4, (6, 6))[0]
     doubled = torch.cat([scores, scores, scores - 1])
