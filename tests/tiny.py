@@ -11,6 +11,7 @@ import torch
 
 from densevl.backbones.clip import CLIPBackbone
 from densevl.backbones.dino import DINOBackbone
+from densevl.backbones.sam import SAMBackbone
 from densevl.refiners import FoundTeacher
 
 TINY_CLIP: dict[str, Any] = {
@@ -66,3 +67,35 @@ def tiny_found() -> FoundTeacher:
     dino = tiny_dino({**TINY_DINO, "patch": 8})
     weight = torch.randn(1, dino.embed_dim, 1, 1, generator=torch.Generator().manual_seed(0))
     return FoundTeacher(dino, weight, torch.zeros(1))
+
+
+TINY_SAM: dict[str, Any] = {
+    "dim": 24,
+    "depth": 3,
+    "heads": 3,
+    "global_idx": (1, 2),
+    "window": 3,
+    "img": 128,
+    "patch": 16,
+    "out": 32,
+}
+_TINY_DECODER = {
+    "mask_decoder.transformer.layers.0.norm1.weight": (32,),
+    "mask_decoder.transformer.layers.0.mlp.lin1.weight": (40, 32),
+    "mask_decoder.iou_prediction_head.layers.0.weight": (20, 32),
+    "prompt_encoder.mask_downscaling.3.weight": (8, 2, 2, 2),
+}
+
+
+def tiny_sam_weights(cfg: dict[str, Any] | None = None, seed: int = 0) -> dict[str, torch.Tensor]:
+    """Random weights for a SAM config with a decoder of one layer, segment_anything's key names; none is constant."""
+    from densevl.backbones.sam_models import make_sam
+
+    sam = make_sam(cfg or TINY_SAM, {key: torch.empty(shape) for key, shape in _TINY_DECODER.items()})
+    generator = torch.Generator().manual_seed(seed)
+    return {name: torch.randn(tensor.shape, generator=generator) * 0.2 for name, tensor in sam.state_dict().items()}
+
+
+def tiny_sam(cfg: dict[str, Any] | None = None, seed: int = 0) -> SAMBackbone:
+    """A SAM of width 24, 3 blocks, 3 heads, 128 px, patch 16, embedding 32; or of another config."""
+    return SAMBackbone.from_config(cfg or TINY_SAM, tiny_sam_weights(cfg, seed))

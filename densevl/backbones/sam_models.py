@@ -47,12 +47,13 @@ def sizes_of(cfg: Mapping[str, Any]) -> dict[str, Any]:
     return dict(cfg)
 
 
-def make_sam(sizes: Mapping[str, Any], state_dict: Mapping[str, Tensor]) -> Sam:
+def make_sam(sizes: Mapping[str, Any], state_dict: Mapping[str, Tensor], *, device: str = "cpu") -> Sam:
     """Build segment_anything's model, its tensors still empty.
 
     Args:
         sizes: of the encoder, as `sizes_of` gives them.
-        state_dict: the weights: what the decoder's sizes are read from.
+        state_dict: the weights: what the decoder's sizes are read from; the published ones where they are absent.
+        device: where the tensors are made.
     """
     from segment_anything.modeling import ImageEncoderViT, Sam
 
@@ -71,7 +72,7 @@ def make_sam(sizes: Mapping[str, Any], state_dict: Mapping[str, Tensor]) -> Sam:
         )
         sam = Sam(encoder, _make_prompt_encoder(sizes, state_dict), _make_decoder(sizes, state_dict))
     mean, std = [123.675, 116.28, 103.53], [58.395, 57.12, 57.375]  # no part of the state dict
-    sam.to_empty(device="cpu")
+    sam.to_empty(device=device)
     sam.pixel_mean.copy_(torch.tensor(mean).view(3, 1, 1))
     sam.pixel_std.copy_(torch.tensor(std).view(3, 1, 1))
     return sam
