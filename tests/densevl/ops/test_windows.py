@@ -3,10 +3,11 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
+from torch.testing import assert_close
 
 from densevl.core.errors import ShapeError, UsageError
 from densevl.core.structures import ScoreMap
-from densevl.ops.windows import merge_windows, window_boxes
+from densevl.ops.windows import merge_windows, splice_size, splice_windows, window_boxes
 
 
 def test_windows_walk_row_by_row_and_the_last_moves_back() -> None:
@@ -69,3 +70,45 @@ def test_a_pixel_in_no_window_is_an_error() -> None:
     score_map = ScoreMap(torch.zeros(1, 2, 4, 4), (5, 4), (4, 4), torch.tensor([[0, 0, 4, 4]]))
     with pytest.raises(ShapeError, match="4 pixels lie in none"):
         merge_windows(score_map)
+
+
+@pytest.mark.parametrize("shape", [(150, 200), (336, 336), (1, 2001), (17, 16), (1080, 607)])
+@pytest.mark.parametrize("multiple", [14, 16])
+def test_a_picture_is_stretched_to_whole_patches_and_to_the_least_side(shape: tuple[int, int], multiple: int) -> None:
+    least = multiple * 6
+    size = splice_size(*shape, multiple=multiple, least=least)
+    free = splice_size(*shape, multiple=multiple)
+    assert all(side % multiple == 0 for side in (*size, *free))
+    if any(side % multiple for side in shape):
+        assert size == tuple(max(side, least) for side in free)
+        assert max(free) == -(-max(shape) // multiple) * multiple
+        assert abs(min(free) - min(shape) * max(free) / max(shape)) <= multiple
+    else:
+        assert size == free == shape
+
+
+def test_a_picture_of_whole_patches_stays_small() -> None:
+    assert splice_size(32, 64, multiple=16, least=336) == (32, 64)
+
+
+def test_windows_of_the_canvas_grid_are_spliced_as_they_are() -> None:
+    canvas = torch.randn(3, 6, 9)
+    boxes = window_boxes(6, 9, crop=4, stride=3)
+    maps = torch.stack([canvas[:, y0:y1, x0:x1] for x0, y0, x1, y1 in boxes.tolist()])
+    assert_close(splice_windows(maps, boxes), canvas, atol=1e-6, rtol=0)
+    assert_close(splice_windows(maps.double(), boxes), canvas.double(), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("grid, finer", [((8, 8), 2), ((3, 3), 1), ((5, 5), 1), ((7, 7), 2), ((1, 1), 1)])
+def test_other_grids_are_resized_to_the_nearest_multiple_of_patches(grid: tuple[int, int], finer: int) -> None:
+    boxes = window_boxes(6, 9, crop=4, stride=3)
+    maps = torch.randn(len(boxes), 3, *grid)
+    found = splice_windows(maps, boxes)
+    assert found.shape == (3, 6 * finer, 9 * finer)
+    resized = F.interpolate(maps, size=(4 * finer, 4 * finer), mode="bilinear", align_corners=False)
+    assert_close(found[:, :finer, :finer], resized[0, :, :finer, :finer], atol=1e-5, rtol=0)  # one window only
+    total, hits = torch.zeros_like(found), torch.zeros(found.shape[1:])
+    for window, (x0, y0, x1, y1) in zip(resized, (boxes * finer).tolist(), strict=True):
+        total[:, y0:y1, x0:x1] += window
+        hits[y0:y1, x0:x1] += 1
+    assert_close(found, total / hits, atol=1e-5, rtol=0)
