@@ -15,14 +15,14 @@ class Region:
     """One connected region.
 
     Attributes:
-        mask: [H, W] bool.
         box: x0 y0 x1 y1 of its pixels, the last ones included.
+        mask: [h, w] bool, its pixels within the box.
         point: x y of its largest score; the first one row by row where several are equal.
         score: mean over its pixels.
     """
 
-    mask: np.ndarray
     box: tuple[int, int, int, int]
+    mask: np.ndarray
     point: tuple[int, int]
     score: float
 
@@ -52,10 +52,17 @@ def connected_regions(mask: np.ndarray, scores: np.ndarray, *, least_area: int =
         best = int(np.where(inside, scores[window], -1.0).argmax())
         regions.append(
             Region(
-                mask=numbers == number,
                 box=(left, top, left + width - 1, top + height - 1),
+                mask=inside,
                 point=(left + best % width, top + best // width),
                 score=float(scores[window][inside].mean()),
             )
         )
-    return regions
+    # OpenCV numbers them by blocks of two rows
+    return sorted(regions, key=lambda region: (region.box[1], region.box[0] + int(region.mask[0].argmax())))
+
+
+def add_region(mask: np.ndarray, region: Region) -> None:
+    """Set the pixels of a region in a mask [H, W] bool."""
+    x0, y0, x1, y1 = region.box
+    mask[y0 : y1 + 1, x0 : x1 + 1] |= region.mask

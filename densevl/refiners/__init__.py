@@ -5,6 +5,7 @@ from densevl.refiners.background import FoundRule
 from densevl.refiners.dinoiser import DINOiserRefiner, load_dinoiser
 from densevl.refiners.found_teacher import FoundTeacher, load_found
 from densevl.refiners.pamr import PAMRRefiner
+from densevl.refiners.sam_masks import SAMMaskRefiner
 
 __all__ = [
     "AffinityPoolRefiner",
@@ -12,6 +13,7 @@ __all__ = [
     "FoundRule",
     "FoundTeacher",
     "PAMRRefiner",
+    "SAMMaskRefiner",
     "load_dinoiser",
     "load_found",
 ]

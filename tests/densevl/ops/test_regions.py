@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from densevl.core.errors import ShapeError
-from densevl.ops.regions import connected_regions
+from densevl.ops.regions import add_region, connected_regions
 
 PICTURE = """
 .##....#
@@ -19,7 +19,17 @@ SCORES = np.linspace(0.0, 1.0, MASK.size, dtype=np.float32).reshape(MASK.shape)
 def test_pixels_that_touch_at_a_corner_are_one_region() -> None:
     regions = connected_regions(MASK, SCORES)
     assert [int(region.mask.sum()) for region in regions] == [5, 1, 3]
-    np.testing.assert_array_equal(np.any([region.mask for region in regions], axis=0), MASK)
+    found = np.zeros_like(MASK)
+    for region in regions:
+        add_region(found, region)
+    np.testing.assert_array_equal(found, MASK)
+
+
+def test_regions_stand_in_the_order_of_their_first_pixels() -> None:
+    mask = np.zeros((6, 12), dtype=bool)
+    mask[3, 1] = mask[2, 9] = mask[2, 6] = True  # OpenCV counts two rows at a time, from the left
+    regions = connected_regions(mask, mask.astype(np.float32))
+    assert [region.box[:2] for region in regions] == [(6, 2), (9, 2), (1, 3)]
 
 
 def test_a_region_knows_its_box_its_best_point_and_its_mean_score() -> None:

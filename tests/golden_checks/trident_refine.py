@@ -1,0 +1,130 @@
+"""Trident's refinement: coarse scores to prompts of SAM, its answers, and the labels merged from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from densevl.core.structures import ScoreMap, Segmentation, TextBank
+from densevl.heads.cosine import best_synonym
+from densevl.ops.probability import ClassProbabilities
+from densevl.ops.resize import label_picture
+from densevl.refiners import SAMMaskRefiner
+from densevl.refiners.sam_masks import ClassMasks, SeenPicture, merge_masks
+from densevl.refiners.sam_prompts import CoarseClass, pick_nearest
+from densevl.vocab import parse_classes
+from tests.golden_checks import checks
+from tests.golden_checks.trident import golden_sam
+from tests.golden_reader import GoldenFile, assert_close
+
+ATOL = 1e-5
+DECODER_ATOL = 1e-4
+TIE = 1e-4
+SUM_RTOL = 5e-6  # of float32 sums over a whole picture
+
+
+@checks("segmentation/trident_refine")
+@torch.no_grad()
+def check_trident_refine(file: GoldenFile) -> None:
+    weights = file.sibling("trident_weights")
+    assert {**file.config, **weights.config} == file.config
+    stem, _, key = file.config["image"].partition(".npz:")
+    picture = file.sibling(stem)[key]
+    sam, score_map = golden_sam(weights), coarse_scores(file)
+    labels, confidence = label_picture(score_map, picture.shape[:2])
+    coarse = Segmentation(labels, confidence, np.zeros((1, 1), np.float32), tuple(file.config["names"]))
+    assert_close(_thin(score_map.scores[0], file["pre_prob_sub"]), file["pre_prob_sub"], atol=ATOL)
+    _check_labels(labels, file["pre_pred"][0], score_map.scores[0])
+    for case in sorted({key.split("/")[0] for key in file.keys("") if key.endswith("/coarse_thresh")}):
+        refiner = SAMMaskRefiner(
+            sam,
+            iou_thresh=float(file[f"{case}/sam_iou_thresh"]),
+            coarse_thresh=float(file[f"{case}/coarse_thresh"]),
+            minimal_area=file.config["minimal_area"],
+            mask_scale=file.config["sam_mask_coff"],
+            stride=file.config["clip"]["vision_cfg"]["patch_size"],
+        )
+        _check_case(file, case, refiner, coarse=coarse, score_map=score_map, picture=picture)
+
+
+def coarse_scores(file: GoldenFile) -> ScoreMap:
+    """A softmax over all queries, and the best synonym of each class."""
+    logits = file.tensor("coarse_logits")[0]  # [Q, H, W]
+    words = parse_classes(file.config["names"])
+    class_index = torch.tensor([k for k, synonyms in enumerate(words.synonyms) for _ in synonyms])
+    bank = TextBank(torch.zeros(len(class_index), 1), class_index, words.names)
+    by_pixel = (file.config["logit_scale"] * logits).softmax(dim=0).movedim(0, -1)
+    size = (logits.shape[1], logits.shape[2])
+    return ScoreMap(best_synonym(by_pixel, bank).movedim(-1, 0)[None], canvas=size, extent=size)
+
+
+def _check_case(
+    file: GoldenFile,
+    case: str,
+    refiner: SAMMaskRefiner,
+    *,
+    coarse: Segmentation,
+    score_map: ScoreMap,
+    picture: np.ndarray,
+) -> None:
+    size = (picture.shape[0], picture.shape[1])
+    probabilities = ClassProbabilities(score_map, size)
+    classes = list(refiner.coarse_classes(coarse.label_map, probabilities))
+    calls = {key.split("/")[1] for key in file.keys(f"{case}/call")}
+    assert calls in (set(), {f"call{index}" for index in range(len(classes))})
+    seen = refiner.see(picture)
+    for index in range(len(calls)):
+        _check_call(file, f"{case}/call{index}", refiner, coarse=classes[index], seen=seen)
+    found = list(refiner.class_masks(coarse.label_map, probabilities, picture))
+    refined = merge_masks(coarse, found)
+    masks, scores = published_scores(found, score_map.scores[0])
+    settled = torch.where(masks.amax(dim=0) > 0, masks, score_map.scores[0])
+    _check_labels(refined.label_map, file[f"{case}/refined_pred"][0], settled)
+    expected = file[f"{case}/refined_logits_sub"]
+    assert_close(_thin(scores, expected), expected, atol=DECODER_ATOL)
+    assert_close(scores.sum(dim=(1, 2)), file[f"{case}/refined_logits_sum"], atol=0, rtol=SUM_RTOL)
+    own = scores.gather(0, torch.from_numpy(refined.labels)[None])[0]
+    assert_close(torch.where(own > 0, own, torch.from_numpy(coarse.confidence)), refined.confidence, atol=0)
+
+
+def published_scores(found: Sequence[ClassMasks], probability: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """[K, H, W] within the masks alone, and with the coarse probability within regions that did not survive."""
+    masks = torch.zeros_like(probability)
+    if all(item.scores is None for item in found):
+        return masks, probability
+    for item in found:
+        if item.scores is not None:
+            masks[item.class_id] = item.scores
+    failed = pick_nearest(np.any([item.failed for item in found], axis=0), tuple(probability.shape[1:]))
+    return masks, torch.where(torch.from_numpy(failed), torch.maximum(masks, probability), masks)
+
+
+def _check_call(file: GoldenFile, call: str, refiner: SAMMaskRefiner, *, coarse: CoarseClass, seen: SeenPicture) -> None:
+    prompts = refiner.prompts(coarse)
+    assert_close(prompts.points, file[f"{call}/points"], atol=DECODER_ATOL)
+    assert_close(prompts.boxes, file[f"{call}/boxes"], atol=DECODER_ATOL)
+    thin = _thin(prompts.masks, file[f"{call}/mask_input_sub8"])
+    assert_close(thin, file[f"{call}/mask_input_sub8"], atol=ATOL * refiner.mask_scale)
+    logits, iou = (torch.cat(part) for part in zip(*refiner.decode(prompts, seen), strict=True))
+    assert_close(iou[:, None], file[f"{call}/iou"], atol=DECODER_ATOL)
+    assert_close(_thin(logits, file[f"{call}/lowres_sub8"]), file[f"{call}/lowres_sub8"], atol=DECODER_ATOL)
+    upscaled = refiner.upscale(logits, seen, seen.size)
+    least, most = ((upscaled > level).sum(dim=(1, 2, 3)).numpy() for level in (DECODER_ATOL, -DECODER_ATOL))
+    area = file[f"{call}/mask_area"]
+    assert area.shape == least.shape and (least <= area).all() and (area <= most).all()
+
+
+def _check_labels(found: np.ndarray, expected: np.ndarray, scores: torch.Tensor) -> None:
+    """Equal wherever the two largest scores [K, H, W] are not nearly the same."""
+    assert found.shape == expected.shape
+    best = scores.topk(2, dim=0).values
+    sure = (best[0] - best[1] >= TIE).numpy()
+    np.testing.assert_array_equal(found[sure], expected[sure])
+
+
+def _thin(values: torch.Tensor, like: np.ndarray) -> torch.Tensor:
+    """[..., H, W] -> every n-th row and column, as many as the golden array has."""
+    step = -(-values.shape[-2] // like.shape[-2])
+    return values[..., ::step, ::step]
