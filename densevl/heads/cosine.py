@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from densevl.core.errors import ShapeError
+from densevl.core.errors import ShapeError, UsageError
 from densevl.core.structures import TextBank
 
 
@@ -20,11 +20,20 @@ class CosineHead:
         logit_scale: what the cosines are multiplied with.
         softmax: give probabilities over the classes; else the scaled cosines.
         normalise: bring features to unit length; False takes the dot product as it is.
+        over_queries: the softmax goes over all queries, and a class is as probable as its best one, so that many
+            synonyms of one class lower all the others (SCLIP; Trident, whose class 0 alone has synonyms). Published
+            thresholds of least probability are for this form. False: over the classes.
     """
 
     logit_scale: float = 100.0
     softmax: bool = True
     normalise: bool = True
+    over_queries: bool = False
+
+    def __post_init__(self) -> None:
+        """Check that what goes over queries is a softmax."""
+        if self.over_queries and not self.softmax:
+            raise UsageError("over_queries says what the softmax goes over: it needs softmax=True")
 
     def __call__(self, features: Tensor, bank: TextBank) -> Tensor:
         """Score; a class is as good as the best of its synonyms.
@@ -37,6 +46,8 @@ class CosineHead:
         if self.normalise:
             features = F.normalize(features, dim=-1)
         logits = self.logit_scale * (features @ bank.vectors.to(features.dtype).T)  # [..., Q]
+        if self.over_queries:
+            return best_synonym(logits.softmax(dim=-1), bank)  # [..., K]
         logits = best_synonym(logits, bank)  # [..., K]
         return logits.softmax(dim=-1) if self.softmax else logits
 

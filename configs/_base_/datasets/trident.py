@@ -4,13 +4,15 @@
     task = densevl.load("trident-b16", **settings.overrides)
     task.predict(picture, "voc21", threshold=settings.threshold)
 
+Where the background is many words, the softmax goes over all of them, as the thresholds were found.
 `threshold` is the least probability of a label (0: none), `coarse_thresh` that of a region which SAM refines.
 """
 
 _guidance = dict(type="densevl.extractors.TridentGuidance")
 _short = "model.geometry.short_side"
+_over_queries = {"model.head.softmax": True, "model.head.over_queries": True}
 settings = dict(
-    voc21=dict(threshold=0.2, coarse_thresh=0.2, overrides={_short: 448}),
+    voc21=dict(threshold=0.2, coarse_thresh=0.2, overrides={_short: 448, **_over_queries}),
     voc20=dict(
         threshold=0.0,
         coarse_thresh=0.2,
@@ -18,7 +20,7 @@ settings = dict(
     ),
     context60=dict(threshold=0.15, coarse_thresh=0.15, overrides={_short: 576}),
     context59=dict(threshold=0.0, coarse_thresh=0.15, overrides={_short: 576}),
-    coco_object=dict(threshold=0.25, coarse_thresh=0.25, overrides={_short: 448}),
+    coco_object=dict(threshold=0.25, coarse_thresh=0.25, overrides={_short: 448, **_over_queries}),
     coco_stuff=dict(threshold=0.0, coarse_thresh=0.05, overrides={_short: 448}),
     cityscapes=dict(
         threshold=0.0,

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch.testing import assert_close
 
-from densevl.core.errors import ShapeError
+from densevl.core.errors import ShapeError, UsageError
 from densevl.core.stages import Head
 from densevl.core.structures import TextBank
 from densevl.heads import CosineHead
@@ -75,3 +75,19 @@ def test_another_width_is_refused() -> None:
 def test_forward_runs_on_the_meta_device() -> None:
     bank = make_bank([0, 1, 1]).to("meta")
     assert CosineHead()(torch.randn(2, 6, device="meta"), bank).shape == (2, 2)
+
+
+def test_a_softmax_over_queries_makes_a_class_as_probable_as_its_best_synonym() -> None:
+    bank, features = make_bank([1, 0, 2, 1, 1]), torch.randn(2, 3, 6)
+    every = TextBank(bank.vectors, torch.arange(5), tuple("abcde"))
+    queries = CosineHead()(features, every)  # [2, 3, Q]
+    found = CosineHead(over_queries=True)(features, bank)
+    expected = torch.stack([queries[..., 1], queries[..., [0, 3, 4]].amax(dim=-1), queries[..., 2]], dim=-1)
+    assert_close(found, expected)
+    assert_close(found.argmax(dim=-1), CosineHead()(features, bank).argmax(dim=-1))  # the same labels ...
+    assert bool((found.amax(dim=-1) <= CosineHead()(features, bank).amax(dim=-1) + 1e-6).all())  # ... less sure
+
+
+def test_logits_have_no_softmax_to_go_over_queries() -> None:
+    with pytest.raises(UsageError, match="needs softmax=True"):
+        CosineHead(softmax=False, over_queries=True)

@@ -78,20 +78,41 @@ def test_of_logits_windows_are_averaged_before_the_softmax() -> None:
     np.testing.assert_allclose(result.doubt_map, expected.numpy(), atol=1e-5)
 
 
-def test_picture_refiners_see_the_whole_picture_and_follow_one_another(monkeypatch: pytest.MonkeyPatch) -> None:
-    segmenter, picture = make_segmenter(short_side=96, window=64, stride=32), random_picture(96, 130)
-    bank, seen = segmenter.encode(CLASSES), []
+class Flip:
+    """A refiner of pictures that gives the classes each other's scores, and remembers what it saw."""
 
-    def refiner(score_map: ScoreMap, *, picture: np.ndarray, bank: TextBank) -> ScoreMap:
-        seen.append((score_map, picture, bank))
+    whole_picture = True
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[ScoreMap, np.ndarray, TextBank]] = []
+
+    def __call__(self, score_map: ScoreMap, *, picture: np.ndarray, bank: TextBank) -> ScoreMap:
+        self.seen.append((score_map, picture, bank))
         return replace(score_map, scores=score_map.scores.flip(1))
 
-    monkeypatch.setattr(segmenter, "picture_refiners", (refiner, refiner))
-    refined = segmenter.predict_batch([picture], bank, keep_scores=True)[0]
-    assert [each[1:] for each in seen] == [(picture, bank)] * 2
-    assert torch.equal(seen[1][0].scores, seen[0][0].scores.flip(1))
-    monkeypatch.setattr(segmenter, "picture_refiners", ())
-    assert torch.equal(refined.score_map.scores, segmenter.score([picture], bank)[0].scores)
+
+def test_refiners_of_pictures_see_them_whole_and_follow_those_of_windows() -> None:
+    flip, windows = Flip(), []
+
+    def halve(scores: torch.Tensor, *, pixels: torch.Tensor, **_: object) -> torch.Tensor:
+        windows.append(pixels.shape)
+        return scores / 2
+
+    plain = make_segmenter(short_side=96, window=64, stride=32)
+    refined = Segmenter(
+        plain.extractor,
+        plain.text_encoder,
+        head=plain.head,
+        geometry=plain.geometry,
+        score_refiners=[flip, halve, flip],
+    )
+    picture, bank = random_picture(96, 130), plain.encode(CLASSES)
+    expected = plain.score([picture], bank)[0].scores / 2
+    assert torch.equal(refined.score([picture], bank)[0].scores, expected)
+    assert len(windows) == len(expected) > 1
+    (first, seen, words), (second, _, _) = flip.seen
+    assert seen is picture and words is bank
+    assert torch.equal(first.scores, expected) and torch.equal(second.scores, expected.flip(1))
 
 
 def test_windows_equal_the_plain_form_of_the_papers(windowed: Segmenter) -> None:
@@ -262,3 +283,38 @@ def test_the_gpu_gives_the_labels_of_the_cpu(segmenter: Segmenter) -> None:
     expected = segmenter.predict(picture, CLASSES)
     on_gpu = make_segmenter().to("cuda").predict(picture, CLASSES)
     assert (on_gpu.labels == expected.labels).mean() > 0.99
+
+
+class Watching(nn.Module):
+    """An extractor that sees originals: one feature a picture, and what it was handed."""
+
+    stride, sees_originals = None, True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[list[tuple[int, ...]] | None] = []
+
+    def forward(self, pixels: torch.Tensor, originals: list[np.ndarray] | None = None) -> FeatureMap:
+        self.seen.append(None if originals is None else [original.shape[:2] for original in originals])
+        features = F.adaptive_avg_pool2d(pixels.mean(dim=1, keepdim=True), (3, 5))
+        return FeatureMap(features.expand(-1, 32, -1, -1) - 0.5)
+
+
+def test_an_extractor_that_sees_originals_gets_them_in_order_and_its_grid_spans_the_picture() -> None:
+    model = make_segmenter()
+    model.extractor, model.window_batch = Watching(), 4
+    pictures = [random_picture(100, 150), random_picture(200, 300, 1), random_picture(100, 150, 2)]
+    results = model.predict_batch(pictures, model.encode(CLASSES), keep_scores=True)
+    assert model.extractor.seen == [[(100, 150), (100, 150)], [(200, 300)]]
+    assert [result.label_map.shape for result in results] == [(100, 150), (200, 300), (100, 150)]
+    assert results[0].score_map is not None and results[0].score_map.extent == (64, 96) == results[0].score_map.canvas
+    alone = model.predict_batch(pictures[2:], model.encode(CLASSES))[0]
+    np.testing.assert_allclose(results[2].confidence, alone.confidence, atol=1e-6)
+
+
+def test_in_tiles_such_an_extractor_sees_the_pixels_alone() -> None:
+    model = make_segmenter(short_side=96, window=64, stride=32)
+    model.extractor = Watching()
+    result = model.predict_batch([random_picture(96, 128)], model.encode(CLASSES), keep_scores=True)[0]
+    assert set(map(type, model.extractor.seen)) == {type(None)}
+    assert result.score_map is not None and result.score_map.extent == (64, 64)
