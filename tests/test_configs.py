@@ -13,12 +13,13 @@ import densevl.backbones
 import densevl.refiners
 import densevl.weights
 import video.models
+from densevl.backbones import DINOBackbone, SAMBackbone
 from densevl.core.config import build, build_model, config_folder, model_configs, override, read_config
 from densevl.core.errors import ClassListError, WeightsError
 from densevl.data.crops import CropRule
 from densevl.engine.plan import in_updates
 from densevl.refiners import DINOiserRefiner
-from tests.tiny import TINY_CLIP, tiny_clip, tiny_dino, tiny_found
+from tests.tiny import TINY_CLIP, tiny_clip, tiny_dino, tiny_found, tiny_sam
 from tests.video.models.tiny_vifi import PROMPTS, tiny_vifi
 from video.sampling import FrameRule
 from video.transforms import TrainingView
@@ -37,7 +38,17 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
         noted["dinoiser"] = weights
         return DINOiserRefiner(width, 8, **options)
 
+    def load_dino(name: str = "dino-vit-b16") -> DINOBackbone:
+        noted["dino"] = name
+        return tiny_dino()
+
+    def load_sam(name: str = "sam-vit-b") -> SAMBackbone:
+        noted["sam"] = name
+        return tiny_sam()
+
     monkeypatch.setattr(densevl.backbones, "load_clip", lambda **options: noted.update(options) or tiny_clip())
+    monkeypatch.setattr(densevl.backbones, "load_dino", load_dino)
+    monkeypatch.setattr(densevl.backbones, "load_sam", load_sam)
     monkeypatch.setattr(densevl.refiners, "load_dinoiser", load_dinoiser)
     return noted
 
@@ -52,10 +63,37 @@ def test_every_config_builds_and_labels_a_picture(name: str, asked: dict[str, st
         assert densevl.weights.get_row(weights).licence
     if "model" in asked:  # the list of weights names what is loaded
         row = densevl.weights.find_clip_row(asked["model"], asked["pretrained"])
-        assert config.weights == [row and row.name, *([asked["dinoiser"]] if "dinoiser" in asked else [])]
+        beside = [asked[part] for part in ("dinoiser", "dino", "sam") if part in asked]
+        assert config.weights == [row and row.name, *beside]
     if name.startswith("maskclip-") and "lite" not in name:
         plain = "plain" in name
         assert (task.extractor.keep_residual, task.extractor.keep_mlp) == (not plain, not plain)
+
+
+SELF_ATTENTION = {
+    "sclip-b16": (("qq", "kk"), None, True, (336, 224, 112), 40.0),
+    "naclip-b16": (("kk",), 5.0, False, (336, 224, 112), 40.0),
+    "clearclip-b16": (("qq",), None, False, (448, 448, 224), 50.0),
+}
+
+
+@pytest.mark.parametrize("name", SELF_ATTENTION)
+def test_sclips_family_has_the_published_numbers(name: str, asked: dict[str, str]) -> None:
+    task = build_model(read_config(name))
+    extractor, geometry = task.extractor, task.geometry
+    assert extractor.keep_residual == extractor.keep_mlp
+    sizes = (geometry.short_side, geometry.window, geometry.stride)
+    found = (extractor.pairs, extractor.sigma, extractor.keep_mlp, sizes, task.head.logit_scale)
+    assert found == SELF_ATTENTION[name]
+    assert (task.head.softmax, task.text_encoder.templates) == (False, "imagenet80")
+    assert (asked["model"], asked["pretrained"]) == ("ViT-B-16", "openai")
+
+
+def test_proxyclip_has_the_published_numbers(asked: dict[str, str]) -> None:
+    task = build_model(read_config("proxyclip-b16"))
+    assert (task.extractor.beta, task.extractor.gamma, asked["dino"]) == (1.2, 3.0, "dino-vit-b8")
+    sizes = (task.geometry.short_side, task.geometry.window, task.geometry.stride)
+    assert (sizes, task.head.logit_scale, task.head.softmax) == ((336, 336, 112), 40.0, False)
 
 
 def test_the_found_rule_wants_a_background_class(asked: dict[str, str]) -> None:

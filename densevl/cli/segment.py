@@ -14,6 +14,8 @@ from densevl.core.errors import EXIT_DONE, EXIT_PARTIAL, UsageError
 from densevl.core.files import require_writable
 
 if TYPE_CHECKING:
+    from mmengine.config import Config
+
     from densevl.data import FrameSource, PictureSource
     from densevl.tasks.folder_run import FolderRun
     from densevl.tasks.run_documents import RunResult
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 HELP = "label every pixel of pictures with your own words"
 KINDS = ("labels", "overlay", "scores", "confidence", "coco", "geojson")
 DEFAULT_KINDS = "labels,overlay,confidence"
-REFINERS: dict[str, list[dict[str, Any]]] = {  # what each word of --refine makes of a model's picture refiners
+REFINERS: dict[str, list[dict[str, Any]]] = {  # what each word of --refine puts behind a model's own score refiners
     "none": [],
     "pamr": [{"type": "densevl.refiners.PAMRRefiner"}],
 }
@@ -126,7 +128,10 @@ def load_segmenter(args: argparse.Namespace) -> Segmenter:
     if clip_flags and "clip_model" not in read_config(name).get("parts", {}):
         raise UsageError(f"--{clip_flags[0]} is for CLIP models, and {name} is none")
     require_field(name, "segmentation")
-    segmenter = load(name, args.device, precision=args.precision, **model_overrides(args))
+    overrides = model_overrides(args)
+    if args.refine is not None:
+        overrides["model.score_refiners"] = score_refiners(read_config(name), args.refine)
+    segmenter = load(name, args.device, precision=args.precision, **overrides)
     limits = f". {segmenter.limits}" if segmenter.limits else ""
     print(f"densevl: {reason}, on {segmenter.device}{limits}", file=sys.stderr)
     return segmenter
@@ -154,9 +159,14 @@ def model_overrides(args: argparse.Namespace) -> dict[str, Any]:
         overrides["parts.clip_model.quickgelu"] = True
     if args.trust:
         overrides["parts.clip_model.trust"] = True
-    if args.refine is not None:
-        overrides["model.picture_refiners"] = REFINERS[args.refine]
     return overrides
+
+
+def score_refiners(config: Config, word: str) -> list[dict[str, Any]]:
+    """A model's score refiners with those of a word of --refine in place of those of another word."""
+    ours = {refiner["type"] for refiners in REFINERS.values() for refiner in refiners}
+    own = config.to_dict()["model"].get("score_refiners", [])
+    return [refiner for refiner in own if refiner["type"] not in ours] + REFINERS[word]
 
 
 def parse_kinds(text: str) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -96,6 +96,8 @@ class ScoreRefiner(Protocol):
 @runtime_checkable
 class PictureRefiner(Protocol):
     """Scores of one picture -> sharper ones, knowing the picture itself: what windows cannot do one by one."""
+
+    whole_picture: ClassVar[bool]  # that it stands there tells it from a ScoreRefiner
 
     def __call__(self, score_map: ScoreMap, *, picture: np.ndarray, bank: TextBank) -> ScoreMap:
         """Refine; picture is uint8 RGB [H, W, 3] at its own size."""

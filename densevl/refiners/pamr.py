@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 
@@ -30,9 +31,10 @@ class PAMRRefiner:
         steps: how often every pixel takes the mean of its neighbours; 0 leaves the scores alone.
         dilations: distances of the neighbours in pixels of the grid, eight each.
         budget: numbers held: (classes + neighbours) x pixels of the grid. 2^25 are 128 MB, a picture of 0.57 MP with
-            11 classes, of 0.17 MP with 150; about 1.5 times that is in use.
+            X
     """
 
+    whole_picture: ClassVar[bool] = True
     steps: int = 10
     dilations: Sequence[int] = (1, 2, 4, 8, 12, 24)
     budget: int = 1 << 25

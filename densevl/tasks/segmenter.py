@@ -58,8 +58,7 @@ class Segmenter(nn.Module):
             softmax comes last.
         geometry: resize rule and windows.
         refiners: FeatureMap -> FeatureMap, in order.
-        score_refiners: scores and pixels of a window -> scores, in order.
-        picture_refiners: scores of a whole picture -> scores, in order.
+        score_refiners: scores -> scores, in order; first those of a window, then those of the whole picture.
         rivals: a class named background (other, unknown) without words of its own stands for a shipped list of
             generic words; False: for its bare name, as the papers have it.
     """
@@ -72,17 +71,16 @@ class Segmenter(nn.Module):
         head: Head,
         geometry: Geometry,
         refiners: Sequence[FeatureRefiner] = (),
-        score_refiners: Sequence[ScoreRefiner] = (),
-        picture_refiners: Sequence[PictureRefiner] = (),
+        score_refiners: Sequence[ScoreRefiner | PictureRefiner] = (),
         rivals: bool = True,
     ) -> None:
         super().__init__()
         self.extractor, self.text_encoder, self.head = extractor, text_encoder, head
-        self.refiners, self.score_refiners = tuple(refiners), tuple(score_refiners)
-        self.picture_refiners = tuple(picture_refiners)
+        self.refiners = tuple(refiners)
+        self.score_refiners = tuple(part for part in score_refiners if not isinstance(part, PictureRefiner))
+        self.picture_refiners = tuple(part for part in score_refiners if isinstance(part, PictureRefiner))
         # registered, so that .to(device) moves them too
-        movable = (part for part in (*refiners, *score_refiners, *picture_refiners) if isinstance(part, nn.Module))
-        self._movable = nn.ModuleList(movable)
+        self._movable = nn.ModuleList(part for part in (*refiners, *score_refiners) if isinstance(part, nn.Module))
         self.geometry, self.rivals = geometry, rivals
         # what densevl.load knows: its name and config for the record, and one line on what it cannot do for the user
         self.name = self.config_text = self.limits = ""

@@ -12,7 +12,8 @@ import torch
 from PIL import Image
 
 from densevl.cli.app import main
-from densevl.cli.segment import parse_batch_size, parse_kinds, parse_thresholds
+from densevl.cli.segment import REFINERS, parse_batch_size, parse_kinds, parse_thresholds, score_refiners
+from densevl.core.config import read_config
 from densevl.core.errors import UsageError
 from densevl.core.structures import ScoreMap, TextBank
 from densevl.refiners import PAMRRefiner
@@ -151,6 +152,15 @@ def test_refine_says_which_refiners_of_pictures_a_model_has(
         labels[word] = [np.array(Image.open(path)) for path in sorted((out / "labels").rglob("*.png"))]
         assert len(seen) == (0 if word == "none" else len(labels[word]))
     assert all((plain + refined == 1).all() for plain, refined in zip(labels["none"], labels["pamr"], strict=True))
+
+
+def test_refine_keeps_the_score_refiners_that_are_no_words_of_it() -> None:
+    config = read_config("clip-dinoiser-b16-background")
+    found, pamr = {"type": "densevl.refiners.FoundRule", "delta": 0.99}, REFINERS["pamr"]
+    assert score_refiners(config, "pamr") == [found, *pamr]
+    config.merge_from_dict({"model.score_refiners": [found, *pamr]})
+    assert score_refiners(config, "none") == [found]
+    assert score_refiners(read_config("lite"), "none") == []
 
 
 def test_the_labels_are_always_written() -> None:
