@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from densevl.backbones.dino import IMAGENET_MEAN, IMAGENET_STD
 from densevl.backbones.sam_attention import RowAttention, run_block
 from densevl.backbones.sam_models import make_sam, require_size, sizes_of
+from densevl.backbones.sam_walks import RecentWalks
 from densevl.core.errors import ShapeError
 from densevl.data.transforms import to_pixels
 from densevl.weights import load_strict
@@ -36,6 +37,7 @@ class SAMBackbone(nn.Module):
     def __init__(self, sam: Sam) -> None:
         super().__init__()
         self.sam = sam
+        self._walks = RecentWalks()
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(3, 1, 1), persistent=False)
         self.eval().requires_grad_(False)
@@ -148,7 +150,13 @@ class SAMBackbone(nn.Module):
         return encoder.patch_embed(padded.to(encoder.pos_embed.dtype)) + encoder.pos_embed
 
     def walk(self, pixels: Tensor) -> Tensor:
-        """Pixels [B, 3, H, W] through all blocks but the last: tokens [B, g, g, D]."""
+        """Pixels [B, 3, H, W] through all blocks but the last: tokens [B, g, g, D].
+
+        Those of the last pictures are kept, and the same pixels get them without a second walk: see `RecentWalks`.
+        """
+        return self._walks.get(pixels, self._walk)
+
+    def _walk(self, pixels: Tensor) -> Tensor:
         tokens = self.embed(pixels)
         for block in self.blocks[:-1]:
             tokens = run_block(block, tokens)

@@ -204,4 +204,3 @@ def merge_masks(result: Segmentation, classes: Iterable[ClassMasks]) -> Segmenta
     refined = (best > 0).numpy()
     scores = torch.where(torch.from_numpy(pick_nearest(failed, size)), probability, best).numpy()
     return replace(result, label_map=label_map, confidence=np.where(refined, scores, result.confidence))
-

@@ -101,7 +101,9 @@ def published_scores(found: Sequence[ClassMasks], probability: torch.Tensor) -> 
     return masks, torch.where(torch.from_numpy(failed), torch.maximum(masks, probability), masks)
 
 
-def _check_call(file: GoldenFile, call: str, refiner: SAMMaskRefiner, *, coarse: CoarseClass, seen: SeenPicture) -> None:
+def _check_call(
+    file: GoldenFile, call: str, refiner: SAMMaskRefiner, *, coarse: CoarseClass, seen: SeenPicture
+) -> None:
     prompts = refiner.prompts(coarse)
     assert_close(prompts.points, file[f"{call}/points"], atol=DECODER_ATOL)
     assert_close(prompts.boxes, file[f"{call}/boxes"], atol=DECODER_ATOL)
