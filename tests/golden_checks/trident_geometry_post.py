@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from densevl.core.structures import TextBank
-from densevl.heads.cosine import best_synonym
+from densevl.heads import CosineHead
 from densevl.ops import class_map, pamr, window_boxes
 from densevl.ops.regions import add_region, connected_regions
 from densevl.ops.windows import splice_size
@@ -50,9 +50,9 @@ def _check_labels(file: GoldenFile) -> None:
     logits, class_index = file.tensor("post/logits")[0], file.tensor("post/query_idx")  # [Q, H, W]
     names = file.config["names"]
     assert [len(name.split("; ")) for name in names] == class_index.bincount().tolist()
-    bank = TextBank(torch.zeros(len(class_index), 1), class_index, tuple(names))
-    by_pixel = (file.config["logit_scale"] * logits).softmax(dim=0).movedim(0, -1)
-    probabilities = best_synonym(by_pixel, bank).movedim(-1, 0)  # [K, H, W]
+    bank = TextBank(torch.eye(len(class_index)), class_index, tuple(names))  # a logit is its own feature
+    head = CosineHead(file.config["logit_scale"], normalise=False, over_queries=True)
+    probabilities = head(logits.movedim(0, -1), bank).movedim(-1, 0)  # [K, H, W]
     labels, confidence = class_map(probabilities, tuple(logits.shape[1:]))
     best = probabilities.topk(2, dim=0).values
     for key in file.keys("post/thd"):
