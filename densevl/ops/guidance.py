@@ -60,7 +60,7 @@ def guided_weights(
         similarity = keys[:, rows] @ keys.transpose(1, 2)  # [heads, n, M]
         if part.shape != similarity.shape:
             raise ShapeError(f"expected attention {[*similarity.shape]} for keys {[*keys.shape]}, got {[*part.shape]}")
-        kept = torch.where(similarity > thresholds[rows, None], part, 0.0).sum(dim=0)  # [n, M]
+        kept = (part * (similarity > thresholds[rows, None])).sum(dim=0)  # [n, M]
         yield kept / kept.sum(dim=-1, keepdim=True)
         start = rows.stop
 

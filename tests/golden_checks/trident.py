@@ -22,7 +22,7 @@ from densevl.ops.tokens import map_to_tokens, resize_position_table, tokens_to_m
 from densevl.ops.windows import splice_size, splice_windows, window_boxes
 from densevl.text import encode_classes
 from densevl.vocab import parse_classes
-from tests.golden_checks import checks
+from tests.golden_checks import CHECKS, checks
 from tests.golden_checks.maskclip import golden_clip
 from tests.golden_reader import GoldenFile, assert_close
 
@@ -62,12 +62,13 @@ def golden_trident(weights: GoldenFile, **options: Any) -> TridentExtractor:
 @checks("segmentation/trident_weights")
 @torch.no_grad()
 def check_trident_weights(file: GoldenFile) -> None:
-    """They fit our views, stay what they were, and give what the peer got from them."""
+    """They fit our views, stay what they were, and give what the peer got from them, with and without refinement."""
     trident = golden_trident(file)
     for part, module in (("sam", trident.sam.sam), ("dino", trident.dino.vit)):
         for name, tensor in module.state_dict().items():
             assert_close(tensor, file[f"{part}/sd/{name}"], atol=0)
     check_whole_way(file.sibling("trident_e2e"), trident)
+    CHECKS["segmentation/trident_refine"](file.sibling("trident_refine"))
 
 
 @checks("segmentation/trident_e2e")
