@@ -30,6 +30,7 @@ _ALONG: dict[str, Callable[[int], tuple[int, ...]]] = {
     "spread3": lambda margin: (0, margin // 2, margin),
     "spread4": lambda margin: (0, margin // 4, margin // 2, margin),
 }
+CROPS = tuple(_ALONG)
 
 
 def crop_boxes(height: int, width: int, *, size: int, crops: str = "centre") -> list[Box]:

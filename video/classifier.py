@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from densevl.core.errors import MemoryLimitError, ShapeError
+from densevl.core.errors import MemoryLimitError, ShapeError, WeightsError
 from densevl.core.structures import TextBank
 from densevl.data import open_frames
 from densevl.engine.runtime import autocast, is_out_of_memory
@@ -119,9 +119,14 @@ class VideoClassifier(nn.Module):
 
         Returns:
             [B, K] float32.
+
+        Raises:
+            WeightsError: the model gives no numbers.
         """
         flat = clips.reshape(-1, *clips.shape[2:])  # [B * V, T, ...]
         scores = self._in_batches(flat, lambda views: self._forward(views, bank))
+        if not np.isfinite(scores).all():
+            raise WeightsError("the model gives no number for a clip: try --precision fp32, or other weights")
         return scores.reshape(*clips.shape[:2], -1).mean(axis=1)  # [B, K]
 
     def _in_batches(

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from densevl.cli.segment import finish, go_offline, parse_batch_size
-from densevl.core.errors import UsageError
+from densevl.core.errors import UnknownNameError, UsageError
 from densevl.core.files import require_writable
+from video.boxes import CROPS
 
 if TYPE_CHECKING:
     from densevl.tasks.run_documents import RunResult
@@ -69,10 +70,11 @@ def run(args: argparse.Namespace) -> int:
     rule = WindowRule(args.long_sec, args.window_sec, stride_sec)
     min_sec = args.window_sec if args.min_sec is None else args.min_sec
     segments = SegmentRule(args.enter, args.leave, min_sec)
+    views = chosen_views(args)
     paths, names = find_inputs(args.source, exclude=args.out)
     require_writable(args.out)
 
-    classifier = load_classifier(args, args.device, chosen_views(args))
+    classifier = load_classifier(args, args.device, views)
     source = ClipSource(paths, names, views=classifier.views, rule=rule)
     options = ClipRunOptions(kinds, segments, args.on_error, batch_size)
     clip_run = ClipRun(classifier, source, classes, options=options)
@@ -119,6 +121,8 @@ def chosen_views(args: argparse.Namespace) -> Mapping[str, Any]:
     for flag, number in (("--frames", args.frames), ("--views", args.views)):
         if number is not None and number < 1:
             raise UsageError(f"{flag} {number}: expected a whole number of at least 1")
+    if args.crops is not None and args.crops not in CROPS:
+        raise UnknownNameError("crops", args.crops, CROPS)
     flags = {"num_frames": args.frames, "views": args.views, "crops": args.crops}
     return {field: value for field, value in flags.items() if value is not None}
 

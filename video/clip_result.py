@@ -22,11 +22,13 @@ class ClipResult:
         prediction: of the whole clip; of a long video the mean over its windows.
         duration_sec: how long it lasts.
         timeline: of a long video, else None.
+        note: what a reader should know, such as that the clip is cut off.
     """
 
     prediction: ClipPrediction
     duration_sec: float
     timeline: Timeline | None = None
+    note: str = ""
 
 
 def clip_row(result: ClipResult, origin: str) -> dict[str, Any]:
@@ -37,6 +39,7 @@ def clip_row(result: ClipResult, origin: str) -> dict[str, Any]:
         "seconds": round(result.duration_sec, 3),
         "best": [[name, round(score, 6)] for name, score in prediction.top(BEST)],
         "margin": round(prediction.margin, 6),
+        "note": result.note,
     }
     if result.timeline is not None:
         row["segments"] = len(result.timeline.segments)
@@ -54,7 +57,7 @@ def _seconds_by_label(timeline: Timeline) -> dict[str, float]:
 
 def predictions_document(records: Iterable[Record]) -> bytes:
     """predictions.csv: a line a clip in source order; of a long video the mean over its windows."""
-    header = ["path", "label", "score", "margin", "seconds", "segments"]
+    header = ["path", "label", "score", "margin", "seconds", "segments", "note"]
     places = range(2, BEST + 1)
     header += [word for place in places for word in (f"label{place}", f"score{place}")]
     return csv_document([header, *map(_prediction_line, records)])
@@ -64,6 +67,7 @@ def _prediction_line(record: Record) -> list[Any]:
     row = record.row
     (label, score), *others = row["best"]
     line = [row["source"], label, f"{score:.4f}", f"{row['margin']:.4f}", row["seconds"], row.get("segments", "")]
+    line.append(row["note"])
     line += [word for name, share in others for word in (name, f"{share:.4f}")]
     return line + [""] * (2 * (BEST - 1 - len(others)))
 

@@ -73,14 +73,14 @@ class ClipRun:
 
     def _recognise(self, clip: ShortClip) -> ClipResult:
         scores = self.classifier.score(clip.views[None], self.bank)[0]
-        return ClipResult(ClipPrediction(self.bank.class_names, scores), clip.duration_sec)
+        return ClipResult(ClipPrediction(self.bank.class_names, scores), clip.duration_sec, note=clip.note)
 
     def _watch(self, video: LongVideo) -> ClipResult:
         rule = self.options.segments
         timeline = watch(
             video, self.classifier, self.bank, rule=rule, progress=lambda seconds: self._watching(video, seconds)
         )
-        return ClipResult(timeline.overall, timeline.duration_sec, timeline)
+        return ClipResult(timeline.overall, timeline.duration_sec, timeline, video.scan.cut)
 
     def run(
         self,

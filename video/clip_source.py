@@ -44,7 +44,7 @@ class WindowRule:
 
     def __post_init__(self) -> None:
         """Check the numbers before a run begins."""
-        if not self.long_sec >= 0:
+        if not 0 <= self.long_sec < np.inf:
             raise UsageError(f"long_sec {self.long_sec:g}: expected seconds, 0 for a timeline of every clip")
         plan_windows(np.zeros(1), 1.0, num_frames=1, window_sec=self.window_sec, stride_sec=self.stride_sec)
 
@@ -56,10 +56,12 @@ class ShortClip:
     Attributes:
         views: [V, T, S, S, 3] uint8.
         duration_sec: how long it lasts.
+        note: what a reader of the results should know; "" for a whole clip.
     """
 
     views: np.ndarray
     duration_sec: float
+    note: str = ""
 
 
 class LongVideo:
@@ -102,10 +104,9 @@ class LongVideo:
                 while (frame := waiting.popleft().result()) is not None:
                     waiting.append(decoder.submit(next, passed, None))
                     yield frame
-            except ClipError as error:
+            except ClipError:
                 if not self.scan.cut:
                     raise
-                logger.warning("%s; read up to there", error)
             finally:
                 for future in waiting:
                     future.cancel()
@@ -153,10 +154,12 @@ class ClipSource:
         """
         path = self.paths[index]
         with open_frames(path, "pyav") as reader:
+            if reader.scan.cut:
+                logger.warning("%s: %s; read up to there", shown(path), reader.scan.cut)
             duration = reader.seconds(len(reader) - 1) + 1 / reader.fps
             if duration > self.rule.long_sec + _ROUNDING:
                 return LongVideo(path, reader.scan, views=self.views, rule=self.rule), self.digest(index)
-            return ShortClip(self.views.read(reader), duration), self.digest(index)
+            return ShortClip(self.views.read(reader), duration, reader.scan.cut), self.digest(index)
 
 
 def find_inputs(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -56,7 +57,7 @@ class TrainingClips(Dataset[dict[str, Tensor]]):
         root = Path(folder)
         if on_error not in ("raise", "skip"):
             raise UsageError(f"data.on_error must be raise or skip, got {on_error!r}")
-        named = isinstance(classes, str) and (root / classes).is_file()
+        named = isinstance(classes, str) and os.path.isfile(root / classes)
         self.clips = read_clip_list(root / clip_list, root / str(classes) if named else classes, root=root)
         if not self.clips.class_names:
             raise UsageError(f"{self.clips.source} has numbers as labels: give the names, data.classes=FILE")
@@ -89,8 +90,7 @@ class TrainingClips(Dataset[dict[str, Tensor]]):
 
     def identity(self) -> str:
         """How many clips, and a hash of their names, labels and classes in order."""
-        paths = [str(path.relative_to(self.root)) for path in self.clips.paths]
-        listed = "\n".join([*map(str, zip(paths, self.clips.labels, strict=True)), *self.class_names])
+        listed = "\n".join([self.clips.digest(), *self.class_names])
         return f"{len(self)} ({sha256_bytes(listed.encode())[:12]})"
 
     def batches(self, order: BatchOrder, *, workers: int = 0) -> Iterator[BatchPart]:

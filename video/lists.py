@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from densevl.core.errors import ShapeError
+from densevl.core.files import sha256_bytes
 from video.class_names import read_class_names
 from video.clip_files import ClipIndex, find_clips, fold_class, parse_stem
 from video.list_forms import ClipListError, ListFile, ListRow, read_rows
@@ -42,6 +44,16 @@ class ClipList:
 
     def __len__(self) -> int:
         return len(self.paths)
+
+    def digest(self) -> str:
+        """Hex sha256 of the paths below their common folder, and the labels: the same wherever the clips lie."""
+        paths = [os.path.abspath(path) for path in self.paths]
+        try:
+            root = os.path.commonpath([os.path.dirname(path) for path in paths])
+        except ValueError:  # none at all, or two drives of Windows
+            root = ""
+        lines = (f"{path[len(root) :]} {label}" for path, label in zip(paths, self.labels, strict=True))
+        return sha256_bytes(os.fsencode("\n".join(lines)))
 
     @property
     def num_classes(self) -> int:

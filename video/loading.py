@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from densevl.core.config import import_path, read_config
-from densevl.core.errors import UsageError
+from densevl.core.errors import ConfigError, UsageError, WeightsError
 from densevl.tasks.load import choose_model, require_field
 from densevl.tasks.load import load as load_task
-from densevl.weights import read_field
+from densevl.weights import locate_file, read_field
 from video.classifier import VideoClassifier
+from video.views import ClipViews
 
 PREFERENCE = ("vifi-clip-b16", "vifi-clip-lite")  # best first
 
@@ -44,15 +47,21 @@ def load(
     if str(name_or_config) == "auto":
         name_or_config, _ = choose_model(PREFERENCE)
     require_field(name_or_config, "video")
+    config = read_config(name_or_config)
+    if config.get("model", {}).get("type") not in ("video.VideoClassifier", "video.classifier.VideoClassifier"):
+        raise ConfigError(f"{name_or_config} is no video model: its config's model.type is not video.VideoClassifier")
     if weights is not None:
-        overrides = {**_of_weights(name_or_config, weights), **overrides}
+        overrides = {**_of_weights(config, weights), **overrides}
     return load_task(name_or_config, device, precision=precision, **overrides)
 
 
-def _of_weights(name_or_config: str | Path, weights: str | Path) -> dict[str, Any]:
+def _of_weights(config: Mapping[str, Any], weights: str | Path) -> dict[str, Any]:
     """Config keys that a file of weights decides."""
-    kind = read_config(name_or_config)["model"]["recogniser"]["type"]
+    kind = config["model"]["recogniser"]["type"]
     if "weights" not in inspect.signature(import_path(kind)).parameters:
-        raise UsageError(f"{name_or_config} takes no other weights: {kind} has no argument of that name")
-    seen = read_field(weights, "views") if Path(weights).is_file() else None
-    return {"model.recogniser.weights": str(weights), **{f"model.views.{key}": seen[key] for key in seen or {}}}
+        raise UsageError(f"the model takes no other weights: {kind} has no argument of that name")
+    path = locate_file(weights)
+    seen = (read_field(path, "views") if path.is_file() else None) or {}
+    if not isinstance(seen, dict) or not seen.keys() <= {field.name for field in fields(ClipViews)}:
+        raise WeightsError(f"{path}: what it says of the views in its training is unknown here: {seen}")
+    return {"model.recogniser.weights": str(path), **{f"model.views.{key}": value for key, value in seen.items()}}

@@ -6,6 +6,7 @@ around one threshold makes one segment; what is still shorter than a least lengt
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -37,7 +38,7 @@ class SegmentRule:
 
     def __post_init__(self) -> None:
         """Check the numbers."""
-        if not 0 <= self.leave <= self.enter <= 1 or not self.min_sec >= 0:
+        if not 0 <= self.leave <= self.enter <= 1 or not 0 <= self.min_sec < np.inf:
             raise UsageError(
                 f"segments enter at {self.enter:g}, leave below {self.leave:g}, last {self.min_sec:g} s at least: "
                 "expected 0 <= leave <= enter <= 1, and seconds of at least 0"
@@ -123,18 +124,41 @@ def _with_hysteresis(scores: np.ndarray, rule: SegmentRule) -> list[int]:
 
 def _absorb_flickers(labels: list[int], scores: np.ndarray, lengths: np.ndarray, rule: SegmentRule) -> list[int]:
     """Give runs that are too short to their neighbours, the shortest (of equals the earliest) first."""
-    labels = list(labels)
-    while True:
-        runs = _runs(labels)
-        seconds = [float(lengths[first:stop].sum()) for first, stop in runs]
-        shortest = int(np.argmin(np.round(seconds, 6)))
-        if len(runs) == 1 or seconds[shortest] >= rule.min_sec - 1e-6:
-            return labels
-        first, stop = runs[shortest]
-        beside = [labels[place] for place in (first - 1, stop) if 0 <= place < len(labels)]
-        weights = lengths[first:stop]
-        likely = [rule.leave if k == UNSURE else np.average(scores[first:stop, k], weights=weights) for k in beside]
-        labels[first:stop] = [beside[int(np.argmax(likely))]] * (stop - first)  # of equals the one before
+    labels, ends = list(labels), np.concatenate([[0.0], lengths.cumsum()])
+    stops = dict(_runs(labels))  # of every run, by its first window
+    firsts = {stop: first for first, stop in stops.items()}
+    waiting = [(_seconds(ends, *run), *run) for run in stops.items()]
+    heapq.heapify(waiting)
+    while waiting:
+        seconds, first, stop = heapq.heappop(waiting)
+        if stops.get(first) != stop:
+            continue  # it has become a part of another run
+        if len(stops) == 1 or seconds >= rule.min_sec - 1e-6:
+            break
+        label = _likelier_neighbour(labels, first, stop, scores=scores, lengths=lengths, leave=rule.leave)
+        labels[first:stop] = [label] * (stop - first)
+        if first > 0 and labels[first - 1] == label:
+            del stops[first]
+            first = firsts[first]
+        if stop < len(labels) and labels[stop] == label:
+            stop = stops.pop(stop)
+        stops[first], firsts[stop] = stop, first
+        heapq.heappush(waiting, (_seconds(ends, first, stop), first, stop))
+    return labels
+
+
+def _seconds(ends: np.ndarray, first: int, stop: int) -> float:
+    return round(float(ends[stop] - ends[first]), 6)
+
+
+def _likelier_neighbour(
+    labels: Sequence[int], first: int, stop: int, *, scores: np.ndarray, lengths: np.ndarray, leave: float
+) -> int:
+    """The label before or behind a run that was likelier in it; of equals the one before."""
+    beside = [labels[place] for place in (first - 1, stop) if 0 <= place < len(labels)]
+    weights = lengths[first:stop]
+    likely = [leave if k == UNSURE else np.average(scores[first:stop, k], weights=weights) for k in beside]
+    return beside[int(np.argmax(likely))]
 
 
 def _runs(labels: Sequence[int]) -> list[tuple[int, int]]:

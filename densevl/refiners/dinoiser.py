@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from densevl.core.errors import ConfigError, WeightsError
 from densevl.core.structures import FeatureMap
 from densevl.ops.affinity import affinity_pool, cosine_affinity
-from densevl.weights import load_strict, locate, read_field, read_state_dict
+from densevl.weights import load_strict, locate_file, read_field, read_state_dict
 
 Tap = int | Literal["final"]
 
@@ -138,5 +138,4 @@ def load_dinoiser(
     Raises:
         WeightsError: missing, or not CLIP-DINOiser's.
     """
-    path = Path(weights) if Path(weights).suffix else locate(weights)
-    return DINOiserRefiner.from_checkpoint(path, threshold=threshold, guide_block=guide_block)
+    return DINOiserRefiner.from_checkpoint(locate_file(weights), threshold=threshold, guide_block=guide_block)

@@ -78,6 +78,17 @@ def locate(weights: str | WeightsRow, *, offline: bool | None = None) -> Path:
     return path
 
 
+def locate_file(weights: str | Path, *, offline: bool | None = None) -> Path:
+    """A file as it is named, or the file of a name of the table; see `locate`.
+
+    What exists, has a suffix, or a folder before it is a file.
+    """
+    path = Path(weights).expanduser()
+    if path.is_file() or path.suffix or len(path.parts) > 1:
+        return path
+    return locate(str(weights), offline=offline)
+
+
 def published_hash(row: WeightsRow, path: Path) -> str | None:
     """The published sha256 of this file; None for another format of the same weights."""
     return row.sha256 if path.suffix == PurePosixPath(row.file_name).suffix else None

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from densevl.core.errors import ClipError
+from densevl.core.errors import ClipError, WeightsError
 from densevl.tasks.run_documents import RunResult
 from densevl.vocab import parse_classes
+from tests.damaged_clips import remux
 from tests.video.fakes import colour_classifier, colour_clip
 from video.classifier import VideoClassifier
 from video.clip_run import ClipRun, ClipRunOptions
@@ -149,3 +150,27 @@ def test_watching_is_told_how_far_a_long_video_has_come(folder: Path, tmp_path: 
     told: list[tuple[str, float]] = []
     recognise(folder, tmp_path, watching=lambda video, seconds: told.append((video.path.name, seconds)))
     assert {name for name, _ in told} == {"long.mp4"} and told[-1][1] == 12
+
+
+@pytest.mark.parametrize("long_sec", [0, 100])
+def test_a_clip_that_is_cut_off_is_done_up_to_there_and_says_so(
+    tmp_path: Path, long_sec: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = colour_clip(tmp_path / "whole.mp4", [("red", 60)])
+    (tmp_path / "clips").mkdir()
+    cut = remux(whole, tmp_path / "clips/cut.mp4", options={"movflags": "faststart"})
+    cut.write_bytes(cut.read_bytes()[: -cut.stat().st_size // 5])
+    shutil.copy(whole, tmp_path / "clips")
+    recognise(tmp_path / "clips", tmp_path / "out", rule=WindowRule(long_sec, 2, 1))
+    rows = {Path(row["path"]).stem: row for row in table(tmp_path / "out/predictions.csv")}
+    assert rows["cut"]["label"] == "red" and rows["cut"]["note"].startswith("cut off: ")
+    assert rows["whole"]["note"] == "" and caplog.text.count("cut off") == 1
+
+
+@pytest.mark.parametrize("long_sec", [0, 100])
+def test_a_model_that_gives_no_numbers_ends_the_run(folder: Path, tmp_path: Path, long_sec: float) -> None:
+    classifier = colour_classifier()
+    classifier.recogniser.scale.data.fill_(float("nan"))
+    with pytest.raises(WeightsError, match="gives no number"):
+        recognise(folder, tmp_path / "out", classifier=classifier, rule=WindowRule(long_sec, 2, 1))
+    assert not (tmp_path / "out/predictions.csv").exists()

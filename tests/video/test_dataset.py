@@ -103,6 +103,12 @@ def test_a_folder_of_class_folders_needs_no_list(folder: Path, tmp_path: Path) -
     assert clips.class_names == NAMES and len(clips) == 3
 
 
+def test_clips_may_lie_outside_of_the_folder_and_names_may_be_a_long_text(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "train.txt").write_text(f"{folder}/0.mp4 0\n{folder}/1.mp4 39\n")
+    clips = make(tmp_path, classes="; ".join(f"a class of things with number {number}" for number in range(40)))
+    assert clips[0, 1]["labels"] == 39 and clips.identity().startswith("2 (")
+
+
 @pytest.mark.parametrize(
     "wrong, error, words",
     [

@@ -152,3 +152,16 @@ def test_a_clip_beside_the_class_folders_has_no_label(tmp_path: Path) -> None:
 def test_a_clip_list_has_as_many_labels_as_paths() -> None:
     with pytest.raises(ShapeError, match="2 labels"):
         ClipList((Path("a.mp4"),), (0, 1), ("a", "b"), "here")
+
+
+def test_a_list_is_known_by_its_paths_and_labels_wherever_it_lies(tmp_path: Path) -> None:
+    def digest(*paths: Path, labels: tuple[int, ...] = (0, 1)) -> str:
+        return ClipList(paths, labels, ("a", "b"), "test").digest()
+
+    here, there = tmp_path / "here", tmp_path / "there/below"
+    first = digest(here / "a.mp4", here / "b/c.mp4")
+    assert digest(there / "a.mp4", there / "b/c.mp4") == first
+    assert digest(here / "a.mp4", here / "b/d.mp4") != first
+    assert digest(here / "a.mp4", here / "b/c.mp4", labels=(1, 1)) != first
+    assert digest(Path("a.mp4"), tmp_path / "b.mp4") != first  # a relative beside a whole one
+    assert digest(labels=()) == digest(labels=())

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 import densevl
 import video
 from densevl.backbones import load_lite
 from densevl.core.config import build, model_configs, read_config
-from densevl.core.errors import UnknownNameError, UsageError, WeightsError
+from densevl.core.errors import ConfigError, UnknownNameError, UsageError, WeightsError
 from densevl.engine.checkpoint import save_release
 from video.loading import PREFERENCE
 from video.models import LiteFrameMean
@@ -70,3 +71,17 @@ def test_weights_for_nobody_are_refused(tmp_path: Path) -> None:
         video.load(config, weights="best.pt")
     with pytest.raises(WeightsError, match="absent"):
         video.load("vifi-clip-lite", "cpu", weights=tmp_path / "absent.pt")
+
+
+def test_a_config_of_another_kind_of_model_is_refused(tmp_path: Path) -> None:
+    pictures = model_configs("segmentation")["maskclip-lite"]
+    for weights in (None, "best.pt"):
+        with pytest.raises(ConfigError, match="is no video model"):
+            video.load(pictures, "cpu", weights=weights)
+
+
+@pytest.mark.parametrize("views", [[1], {"bogus": 3}, "4x3"])
+def test_views_that_a_file_of_weights_cannot_mean_are_named_with_the_file(tmp_path: Path, views: object) -> None:
+    odd = save_release(tmp_path, "odd", {"model": {"x": torch.zeros(1)}, "views": views})
+    with pytest.raises(WeightsError, match=r"odd\.pt: what it says of the views"):
+        video.load("vifi-clip-lite", "cpu", weights=odd)

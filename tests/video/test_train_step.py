@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -150,7 +151,7 @@ def test_a_run_learns_writes_the_published_file_and_resumes_to_the_same_bytes(fo
     )
     log = cut / "train.jsonl"
     while process.poll() is None and not (log.exists() and log.read_text().count("\n") >= 5):
-        pass
+        time.sleep(0.02)
     process.terminate()
     assert process.wait() == 130, process.stderr.read()
     assert main([*command(folder, cut), "--resume"]) == 0

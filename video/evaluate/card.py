@@ -29,12 +29,8 @@ def describe_model(classifier: VideoClassifier) -> dict[str, Any]:
 
 def describe_clips(clips: ClipList) -> dict[str, Any]:
     """The list and its classes, with hashes that do not depend on where the clips lie."""
-    import os
-
-    root = os.path.commonpath([os.path.dirname(path) for path in clips.paths])
-    lines = (f"{os.path.relpath(path, root)} {label}" for path, label in zip(clips.paths, clips.labels, strict=True))
     return {
-        "list": {"sha256": sha256_bytes("\n".join(lines).encode()), "clips": len(clips)},
+        "list": {"sha256": clips.digest(), "clips": len(clips)},
         "classes": {
             "count": clips.num_classes,
             "sha256": sha256_bytes("\n".join(clips.class_names).encode()),

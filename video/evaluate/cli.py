@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     """Score, write, print; everything cheap is checked before the model is loaded.
 
     Returns:
-        0, or 6 where some clips could not be read.
+        0; 6 where some clips could not be read and all parts are through.
 
     Raises:
         UsageError: flags that do not fit. DataError: lists, classes or clips that are not there.
@@ -143,7 +143,8 @@ def finish(args: argparse.Namespace, plan: EvaluationPlan, results: Mapping[str,
 def _as_text(document: Mapping[str, Any], results: Mapping[str, Mapping[str, Any]]) -> str:
     rows = [_line(name, value) for name, value in results.items()]
     if "combined" in document:
-        rows.append(", ".join(f"{name.replace('_', ' ')} {value:.2f}" for name, value in document["combined"].items()))
+        figures = document["combined"].items()
+        rows.append(", ".join(f"{name.replace('_', ' ')} {_cell(value)}" for name, value in figures))
     rows.append(f"see {document['out']}" if document["complete"] else "the figures come with the last shard")
     return "\n".join(rows)
 

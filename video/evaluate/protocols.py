@@ -137,7 +137,14 @@ def _find(folder: Path, name: str) -> Path | None:
     return next((place for place in places if place.is_file()), None)
 
 
-def combine(protocol: Protocol, figures: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+_COMBINED: dict[str, tuple[str, ...]] = {
+    "single": ("top1", "top5", "mean_class"),
+    "mean": ("top1", "top5", "mean_class", "top1_std"),
+    "harmonic": ("base", "novel", "harmonic_mean"),
+}
+
+
+def combine(protocol: Protocol, figures: Mapping[str, Mapping[str, Any]]) -> dict[str, float | None]:
     """The figures of all splits as one.
 
     Args:
@@ -146,9 +153,11 @@ def combine(protocol: Protocol, figures: Mapping[str, Mapping[str, Any]]) -> dic
 
     Returns:
         `single`: those of the split. `mean`: their means, and `top1_std`, the deviation over the splits (divided by
-        their number). `harmonic`: base, novel and harmonic_mean of top-1.
+        their number). `harmonic`: base, novel and harmonic_mean of top-1. All None where a split has no figure.
     """
     values = [figures[split.name] for split in protocol.splits]
+    if any(value["top1"] is None for value in values):
+        return dict.fromkeys(_COMBINED[protocol.combine])
     if protocol.combine == "harmonic":
         base, novel = (float(value["top1"]) for value in values)
         return {

@@ -75,7 +75,7 @@ def read_sizes(prompts: Mapping[str, Tensor]) -> PromptSizes | None:
         while prompt_file_name(tower, depth) in prompts:
             depth += 1
         sizes[f"{tower}_depth"] = depth
-        sizes[f"{tower}_tokens"] = prompts[prompt_file_name(tower, 0)].shape[0] if depth else 0
+        sizes[f"{tower}_tokens"] = _shape(prompts, prompt_file_name(tower, 0), 2)[0] if depth else 0
     known = {prompt_file_name(tower, index) for tower in ("text", "vision") for index in range(sizes[f"{tower}_depth"])}
     stray = sorted(set(prompts) - known)
     if stray or not sizes["text_depth"]:
@@ -151,6 +151,8 @@ def check_token_table(words: Mapping[str, Tensor], start_row: Tensor) -> None:
 def _shape(tensors: Mapping[str, Tensor], name: str, axes: int) -> tuple[int, ...]:
     if name not in tensors or tensors[name].ndim != axes:
         found = f"has the shape {list(tensors[name].shape)}" if name in tensors else "is missing"
+        if name == TOKEN_TABLE and name not in tensors:
+            raise WeightsError(f"{name} {found}: give token_table=, that of the OpenAI CLIP that was fine-tuned")
         raise WeightsError(
             f"{name} {found}: this is no checkpoint of ViFi-CLIP, whose names are image_encoder.*, text_encoder.* and "
             f"prompt_learner.*; here are {len(tensors)} others ({', '.join(list(tensors)[:3])}, ...)"

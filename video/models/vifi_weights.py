@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from densevl.core.errors import WeightsError
-from densevl.weights import locate, read_state_dict
+from densevl.weights import locate_file, read_state_dict
 from video.models.vifi_clip import ViFiCLIP
 from video.models.vifi_keys import TOKEN_TABLE
 
@@ -37,18 +37,14 @@ def load_vifi_clip(
         UnknownNameError: no such weights.
         WeightsError: missing, damaged, or not fitting; names the file.
     """
-    path = _find(weights, offline)
+    path = locate_file(weights, offline=offline)
     state_dict = read_state_dict(path)
     if TOKEN_TABLE not in state_dict:
-        options.setdefault("token_table", _token_table(_find(clip, offline), trust))
+        options.setdefault("token_table", _token_table(locate_file(clip, offline=offline), trust))
     try:
         return ViFiCLIP.from_state_dict(state_dict, class_names, **options)
     except WeightsError as error:
         raise WeightsError(f"{path}: {error}") from error
-
-
-def _find(weights: str | Path, offline: bool | None) -> Path:
-    return Path(weights).expanduser() if Path(weights).suffix else locate(str(weights), offline=offline)
 
 
 def _token_table(path: Path, trust: bool) -> Tensor:

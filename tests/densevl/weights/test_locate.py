@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from densevl.core.errors import UnknownNameError, WeightsError
-from densevl.weights import WeightsRow, cache_folder, find, hub_hash, is_offline, locate
+from densevl.weights import WeightsRow, cache_folder, find, hub_hash, is_offline, locate, locate_file
 from densevl.weights import locate as locate_function
 from tests.densevl.weights.servers import serving
 
@@ -161,3 +161,15 @@ def test_an_impossible_repository_and_an_unknown_name_are_named(bare_machine: Pa
         find(row_of("hf:a/b/c"))
     with pytest.raises(UnknownNameError):
         locate("clip-vit-b16-openia")
+
+
+def test_what_exists_or_looks_like_a_file_is_one_and_the_rest_are_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("last").touch()
+    for file in ("last", "runs/app/last", "gone.pt", str(tmp_path / "gone")):
+        assert locate_file(file) == Path(file)
+    assert locate_file("efficientnet-lite0") == locate("efficientnet-lite0")
+    with pytest.raises(UnknownNameError):
+        locate_file("gone")

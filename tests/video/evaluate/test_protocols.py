@@ -40,6 +40,15 @@ def test_base_and_novel_classes_give_their_harmonic_mean() -> None:
     assert combine(protocol, {"base": nothing, "novel": nothing})["harmonic_mean"] == 0.0
 
 
+@pytest.mark.parametrize("name", ["zero-shot-hmdb51", "base-to-novel-hmdb51", "supervised-k400"])
+def test_a_split_without_a_figure_leaves_the_whole_without_one(name: str) -> None:
+    protocol = get_protocol(name)
+    whole = dict(zip((split.name for split in protocol.splits), figures(50.0, 53.0, 56.0), strict=False))
+    names = combine(protocol, whole).keys()
+    whole[protocol.splits[-1].name] = {"top1": None, "top5": None, "mean_class": None}
+    assert combine(protocol, whole) == dict.fromkeys(names)
+
+
 def test_a_single_list_stays_as_it_is() -> None:
     assert combine(get_protocol("supervised-k400"), {"val": figures(83.9)[0]})["top1"] == 83.9
 

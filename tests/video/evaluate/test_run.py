@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from densevl.core.errors import ClipError, DataError, UsageError
+from densevl.core.errors import ClipError, DataError, UsageError, WeightsError
 from tests.video.evaluate.colour_set import NAMES
 from tests.video.fakes import colour_classifier, colour_clip
 from video.classifier import VideoClassifier
@@ -173,7 +173,7 @@ def test_views_are_averaged_after_the_softmax_whatever_the_batch(colours: Path, 
 def test_a_model_that_gives_no_number_is_told(colours: Path, tmp_path: Path) -> None:
     classifier = colour_classifier(num_frames=2)
     classifier.recogniser.scale.fill_(np.nan)  # type: ignore[attr-defined]
-    with pytest.raises(DataError, match=r"0\.mp4: the model gives no number"):
+    with pytest.raises(WeightsError, match="the model gives no number"):
         evaluation(colours, classifier).score(tmp_path, Part())
 
 

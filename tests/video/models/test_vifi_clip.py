@@ -322,3 +322,32 @@ def test_the_state_of_a_run_comes_back_exactly() -> None:
     for mine, theirs in zip(model.parameters(), other.parameters(), strict=True):
         assert torch.equal(mine, theirs)
     assert other(video).isfinite().all()
+
+
+def test_learned_tokens_without_rows_and_a_missing_token_table_are_named() -> None:
+    state = published(PROMPTS)
+    state["prompt_learner.ctx"] = torch.tensor(1.0)
+    with pytest.raises(WeightsError, match=r"prompt_learner\.ctx has the shape \[\]"):
+        rebuilt(state)
+    with pytest.raises(WeightsError, match="give token_table="):
+        rebuilt(published(), token_table=None)
+
+
+def test_layers_go_from_the_input_to_the_output_and_hold_what_is_trained_once() -> None:
+    model = tiny_vifi()
+    layers = model.layers()
+    assert len(layers) == 6  # before the four blocks, the blocks, behind them
+    listed = [id(parameter) for layer in layers for parameter in layer]
+    assert sorted(listed) == sorted(id(p) for p in model.parameters() if p.requires_grad)
+    by_id = {id(parameter): name for name, parameter in model.published_parameters().items()}
+    assert {"image_encoder.conv1.weight", "text_encoder.positional_embedding"} <= {by_id[id(p)] for p in layers[0]}
+    assert all("resblocks.2." in by_id[id(p)] for p in layers[3])
+    assert {"logit_scale", "image_encoder.proj", "text_encoder.ln_final.bias"} <= {by_id[id(p)] for p in layers[-1]}
+    assert [len(layer) > 0 for layer in tiny_vifi(PROMPTS).layers()] == [True, False, True, True, False, False]
+
+
+def test_other_class_names_are_taken_for_training() -> None:
+    model = tiny_vifi()
+    model.name_classes(("running", "cooking"))
+    assert model(tiny_video()).shape == (2, 2) and model.class_names == ("running", "cooking")
+    assert_close(model.text_bank().vectors, tiny_vifi().text_bank(("running", "cooking")).vectors)
