@@ -106,12 +106,13 @@ class TridentExtractor(nn.Module):
                 All of one size. None: it sees the pixels.
 
         Raises:
-            ShapeError: not such pixels, or another number of originals.
+            ShapeError: not such pixels, or other originals.
         """
         if pixels.ndim != 4 or pixels.shape[1] != 3 or not pixels.is_floating_point():
             raise ShapeError(f"expected float pixels [B, 3, H, W] in [0, 1], got {pixels.dtype} {tuple(pixels.shape)}")
-        if originals is not None and len(originals) != len(pixels):
-            raise ShapeError(f"expected {len(pixels)} originals for as many pictures, got {len(originals)}")
+        sizes = [original.shape[:2] for original in originals or ()]
+        if originals is not None and (len(sizes) != len(pixels) or len(set(sizes)) != 1):
+            raise ShapeError(f"expected {len(pixels)} originals of one size for as many pictures, got {sizes}")
         maps = []
         for index, picture in enumerate(pixels.split(1)):
             canvas = self.splice(picture)

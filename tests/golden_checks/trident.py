@@ -91,10 +91,15 @@ def check_whole_way(file: GoldenFile, trident: TridentExtractor) -> None:
     canvas, views = trident.splice(pixels), trident.sam_views(pixels)
     pooled = trident.aggregate(canvas, views).flatten(0, 1)  # [M, D]
     features = trident(pixels).features  # [1, E, h, w]
-    step = -(-len(pooled) // len(file["guidance_out_sub"]))
+    step = _step(pooled.shape[:1], file["guidance_out_sub"].shape[:1])
     assert_close(pooled[::step, None], file["guidance_out_sub"], atol=ATOL)
     assert_close(map_to_tokens(features)[0, ::step], file["clip_features_sub"], atol=ATOL)
     _check_scores(file, features, bank, picture.shape[:2])
+
+
+def _step(whole: tuple[int, ...], sample: tuple[int, ...]) -> int:
+    """Every how many-th place of the whole makes the sample."""
+    return next(step for step in range(1, max(whole) + 1) if tuple(-(-side // step) for side in whole) == tuple(sample))
 
 
 def _check_windows(file: GoldenFile, trident: TridentExtractor, pixels: torch.Tensor) -> None:
@@ -132,14 +137,14 @@ def _check_scores(file: GoldenFile, features: torch.Tensor, bank: TextBank, size
     queries = len(bank.vectors)
     each = TextBank(bank.vectors, torch.arange(queries), tuple(map(str, range(queries))))
     cosines = CosineHead(1.0, softmax=False)(features.movedim(1, -1), each).movedim(-1, 1)  # [1, Q, h, w]
-    step = -(-cosines.shape[2] // file["logits_lowres"].shape[2])
+    step = _step(cosines.shape[2:], file["logits_lowres"].shape[2:])
     assert_close(cosines[:, :, ::step, ::step], file["logits_lowres"], atol=SCORE_ATOL)
     logits = file.config["logit_scale"] * cosines
     plain = F.interpolate(logits, size=size, mode="bilinear", align_corners=False)[0]  # [Q, H, W]
     probability = torch.zeros(bank.num_classes, *size)
     index = bank.class_index[:, None, None].expand(plain.shape)
     probability.scatter_reduce_(0, index, plain.softmax(dim=0), "amax")
-    step = -(-size[0] // file["prob_sub"].shape[1])
+    step = _step(size, file["prob_sub"].shape[1:])
     assert_close(probability[:, ::step, ::step], file["prob_sub"], atol=SCORE_ATOL)
     labels = bank.class_index.numpy()[class_map(logits[0], tuple(size))[0]]
     best = probability.topk(2, dim=0).values

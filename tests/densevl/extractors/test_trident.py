@@ -178,5 +178,6 @@ def test_windows_of_broken_patches_and_other_pixels_are_refused() -> None:
             make(window=window, step=step)
     with pytest.raises(ShapeError, match=r"expected float pixels \[B, 3, H, W\]"):
         make()(torch.rand(3, 96, 96))
-    with pytest.raises(ShapeError, match="expected 1 originals"):
-        make()(torch.rand(1, 3, 96, 96), [picture(9, 9)] * 2)
+    for originals in ([picture(9, 9)] * 3, [picture(9, 9), picture(9, 8)], []):
+        with pytest.raises(ShapeError, match="expected 2 originals of one size"):
+            make()(torch.rand(2, 3, 96, 96), originals)
