@@ -28,6 +28,7 @@ DEFAULT_KINDS = "labels,overlay,confidence"
 REFINERS: dict[str, list[dict[str, Any]]] = {  # what each word of --refine puts behind a model's own score refiners
     "none": [],
     "pamr": [{"type": "densevl.refiners.PAMRRefiner"}],
+    "sam": [{"type": "densevl.refiners.SAMMaskRefiner", "sam": {"type": "densevl.backbones.load_sam"}}],
 }
 
 
@@ -163,10 +164,14 @@ def model_overrides(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def score_refiners(config: Config, word: str) -> list[dict[str, Any]]:
-    """A model's score refiners with those of a word of --refine in place of those of another word."""
+    """A model's score refiners with those of a word of --refine in place of those of another word.
+
+    A model whose parts a refiner shares says itself, under `refine`, what a word means.
+    """
     ours = {refiner["type"] for refiners in REFINERS.values() for refiner in refiners}
-    own = config.to_dict()["model"].get("score_refiners", [])
-    return [refiner for refiner in own if refiner["type"] not in ours] + REFINERS[word]
+    content = config.to_dict()
+    own = content["model"].get("score_refiners", [])
+    return [refiner for refiner in own if refiner["type"] not in ours] + {**REFINERS, **content.get("refine", {})}[word]
 
 
 def parse_kinds(text: str) -> tuple[str, ...]:

@@ -105,6 +105,15 @@ class PictureRefiner(Protocol):
 
 
 @runtime_checkable
+class LabelRefiner(Protocol):
+    """Labels of one picture -> better ones, where those of all scores at the picture's size would be too much."""
+
+    def relabel(self, result: Segmentation, *, score_map: ScoreMap, picture: np.ndarray) -> Segmentation:
+        """Refine; picture is uint8 RGB [H, W, 3] at its own size, `score_map` what the labels came from."""
+        ...
+
+
+@runtime_checkable
 class Task(Protocol):
     """What `densevl.load` returns: the conductor of one job."""
 

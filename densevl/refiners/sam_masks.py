@@ -45,15 +45,21 @@ class ClassMasks:
     Attributes:
         class_id: of the class.
         probability: [H, W], the coarse one.
-        scores: [H, W], sigmoid of the best mask's logit times the probability, 0 outside all masks that survived; None
-            where none did.
+        logits: [H, W], the largest of the masks that survived; None where none did.
         failed: [h, w] bool, the regions that did not survive, at half size.
     """
 
     class_id: int
     probability: Tensor
-    scores: Tensor | None
+    logits: Tensor | None
     failed: np.ndarray
+
+    @property
+    def scores(self) -> Tensor:
+        """[H, W], sigmoid of the logit times the probability; 0 outside all masks."""
+        if self.logits is None:
+            return torch.zeros_like(self.probability)
+        return torch.where(self.logits > 0, self.logits.sigmoid() * self.probability, 0.0)
 
 
 class SAMMaskRefiner(nn.Module):
@@ -184,8 +190,7 @@ class SAMMaskRefiner(nn.Module):
             for good, region in zip(survives.tolist(), regions, strict=False):
                 if not good:
                     add_region(failed, region)
-        scores = None if best is None else torch.where(best > 0, best.sigmoid() * probability, 0.0)
-        return ClassMasks(coarse.class_id, probability, scores, failed)
+        return ClassMasks(coarse.class_id, probability, best, failed)
 
 
 def merge_masks(result: Segmentation, classes: Iterable[ClassMasks]) -> Segmentation:
@@ -196,11 +201,10 @@ def merge_masks(result: Segmentation, classes: Iterable[ClassMasks]) -> Segmenta
     failed = np.zeros(halved_size(size), dtype=bool)
     for found in classes:
         failed |= found.failed
-        if found.scores is not None:
-            better = found.scores > best
-            label_map[better.numpy()] = found.class_id
-            best = torch.where(better, found.scores, best)
-            probability = torch.where(better, found.probability, probability)
+        better = (scores := found.scores) > best
+        label_map[better.numpy()] = found.class_id
+        best = torch.where(better, scores, best)
+        probability = torch.where(better, found.probability, probability)
     refined = (best > 0).numpy()
-    scores = torch.where(torch.from_numpy(pick_nearest(failed, size)), probability, best).numpy()
-    return replace(result, label_map=label_map, confidence=np.where(refined, scores, result.confidence))
+    confidence = torch.where(torch.from_numpy(pick_nearest(failed, size)), probability, best).numpy()
+    return replace(result, label_map=label_map, confidence=np.where(refined, confidence, result.confidence))

@@ -18,6 +18,7 @@ from densevl.core.stages import (
     Extractor,
     FeatureRefiner,
     Head,
+    LabelRefiner,
     OriginalExtractor,
     PictureRefiner,
     ScoreRefiner,
@@ -58,7 +59,7 @@ class Segmenter(nn.Module):
             softmax comes last.
         geometry: resize rule and windows.
         refiners: FeatureMap -> FeatureMap, in order.
-        score_refiners: scores -> scores, in order; first those of a window, then those of the whole picture.
+        score_refiners: scores -> scores, in order; first those of a window, then those of the picture, then of labels.
         rivals: a class named background (other, unknown) without words of its own stands for a shipped list of
             generic words; False: for its bare name, as the papers have it.
     """
@@ -71,17 +72,18 @@ class Segmenter(nn.Module):
         head: Head,
         geometry: Geometry,
         refiners: Sequence[FeatureRefiner] = (),
-        score_refiners: Sequence[ScoreRefiner | PictureRefiner] = (),
+        score_refiners: Sequence[ScoreRefiner | PictureRefiner | LabelRefiner] = (),
         rivals: bool = True,
     ) -> None:
         super().__init__()
         self.extractor, self.text_encoder, self.head = extractor, text_encoder, head
-        self.refiners = tuple(refiners)
-        self.score_refiners = tuple(part for part in score_refiners if not isinstance(part, PictureRefiner))
+        self.refiners, self.geometry, self.rivals = tuple(refiners), geometry, rivals
+        by_picture = PictureRefiner | LabelRefiner
+        self.score_refiners = tuple(part for part in score_refiners if not isinstance(part, by_picture))
         self.picture_refiners = tuple(part for part in score_refiners if isinstance(part, PictureRefiner))
+        self.label_refiners = tuple(part for part in score_refiners if isinstance(part, LabelRefiner))
         # registered, so that .to(device) moves them too
         self._movable = nn.ModuleList(part for part in (*refiners, *score_refiners) if isinstance(part, nn.Module))
-        self.geometry, self.rivals = geometry, rivals
         # what densevl.load knows: its name and config for the record, and one line on what it cannot do for the user
         self.name = self.config_text = self.limits = ""
         self.window_batch = 1  # windows in one forward pass
@@ -139,11 +141,13 @@ class Segmenter(nn.Module):
         self, pictures: Sequence[np.ndarray], bank: TextBank, *, keep_scores: bool = False
     ) -> list[Segmentation]:
         """Label several pictures; their windows share forward passes. The scores stay at feature resolution."""
-        score_maps = self.score(pictures, bank)
-        return [
-            _label(score_map, picture.shape[:2], bank, keep_scores)
-            for score_map, picture in zip(score_maps, pictures, strict=True)
-        ]
+        results = []
+        for score_map, picture in zip(self.score(pictures, bank), pictures, strict=True):
+            result = _label(score_map, picture.shape[:2], bank, keep_scores)
+            for refiner in self.label_refiners:
+                result = refiner.relabel(result, score_map=score_map, picture=picture)
+            results.append(result)
+        return results
 
     def score(self, pictures: Sequence[np.ndarray], bank: TextBank) -> list[ScoreMap]:
         """Class scores of pictures (uint8 RGB [H, W, 3]) at feature resolution, on the CPU in float32."""

@@ -18,3 +18,5 @@ model = dict(
     head=dict(type="densevl.heads.CosineHead", logit_scale=40.0, softmax=False),
     geometry=dict(type="densevl.tasks.Geometry", short_side=448),
 )
+# what --refine sam adds; not part of the published tables
+refine = dict(sam=[dict(type="densevl.refiners.SAMMaskRefiner", sam="$sam", stride=16)])

@@ -4,3 +4,4 @@ _base_ = ["../../_base_/models/trident.py"]
 
 weights = ["clip-vit-l14-openai", "dino-vit-b16", "sam-vit-b"]
 parts = dict(clip_model=dict(type="densevl.backbones.load_clip", model="ViT-L-14", pretrained="openai"))
+refine = dict(sam=[dict(type="densevl.refiners.SAMMaskRefiner", sam="$sam", stride=14)])

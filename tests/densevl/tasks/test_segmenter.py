@@ -115,6 +115,27 @@ def test_refiners_of_pictures_see_them_whole_and_follow_those_of_windows() -> No
     assert torch.equal(first.scores, expected) and torch.equal(second.scores, expected.flip(1))
 
 
+class Crown:
+    """A refiner of labels that gives the whole picture to the last class."""
+
+    def relabel(self, result: Segmentation, *, score_map: ScoreMap, picture: np.ndarray) -> Segmentation:
+        assert score_map.scores.shape[1] == len(result.class_names) and picture.shape[:2] == result.label_map.shape
+        return replace(result, label_map=np.full_like(result.label_map, len(result.class_names) - 1))
+
+
+def test_refiners_of_labels_come_last_wherever_they_stand() -> None:
+    flip, plain = Flip(), make_segmenter(short_side=96)
+    refined = Segmenter(
+        plain.extractor,
+        plain.text_encoder,
+        head=plain.head,
+        geometry=plain.geometry,
+        score_refiners=[Crown(), flip],
+    )
+    result = refined.predict(random_picture(40, 60), CLASSES)
+    assert (result.label_map == len(CLASSES) - 1).all() and len(flip.seen) == 1
+
+
 def test_windows_equal_the_plain_form_of_the_papers(windowed: Segmenter) -> None:
     picture = random_picture(96, 130)
     bank = windowed.encode(CLASSES)
