@@ -56,7 +56,7 @@ def as_table(report: Mapping[str, Any]) -> str:
     """The rows as a person reads them."""
     lines = [f"{'scenario':<16}{'ratio':>8}  {'least - most':<16}{'ours s':>10}{'plain s':>10}{'MB':>8}  equal"]
     for row in report["rows"]:
-        spread = f"{row['ratio_min']:.0f} - {row['ratio_max']:.0f}"
+        spread = f"{row['ratio_min']:.1f} - {row['ratio_max']:.1f}"
         times = f"{row['cpu_s']:>10.4f}{row['reference_cpu_s']:>10.4f}{row['peak_mb']:>8.0f}"
-        lines.append(f"{row['scenario']:<16}{row['ratio']:>8.0f}  {spread:<16}{times}  {row['equal']}")
+        lines.append(f"{row['scenario']:<16}{row['ratio']:>8.1f}  {spread:<16}{times}  {row['equal']}")
     return "\n".join(lines)

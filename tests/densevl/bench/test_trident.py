@@ -59,7 +59,7 @@ def test_encoders_are_compared_value_by_value() -> None:
 
 @pytest.mark.slow
 def test_the_aggregation_holds_a_small_part_of_its_matrices() -> None:
-    assert measure_peaks(["trident-aggregate"])[0] < 300  # one of the two takes 805 MB
+    assert measure_peaks(["sam-aggregate"])[0] < 300  # one of the two takes 805 MB
 
 
 @pytest.mark.slow
