@@ -13,6 +13,7 @@ from densevl.backbones import load_lite
 from densevl.core.config import build, model_configs, read_config
 from densevl.core.errors import ConfigError, UnknownNameError, UsageError, WeightsError
 from densevl.engine.checkpoint import save_release
+from densevl.tasks.load import choose_model
 from video.loading import PREFERENCE
 from video.models import LiteFrameMean
 from video.views import ClipViews
@@ -28,7 +29,7 @@ def test_the_embedded_model_loads_by_name_and_as_auto() -> None:
 
 
 def test_auto_takes_the_embedded_model_on_a_bare_machine(bare_machine: object) -> None:
-    assert video.load("auto", "cpu").name == "vifi-clip-lite"
+    assert choose_model(PREFERENCE)[0] == "vifi-clip-lite"
 
 
 def test_auto_prefers_models_that_exist() -> None:
