@@ -22,6 +22,7 @@ from densevl.engine.runtime import is_out_of_memory
 VERBS = {
     "demo": "densevl.cli.demo",
     "segment": "densevl.cli.segment",
+    "masks": "densevl.cli.masks",
     "eval": "densevl.cli.evaluate",
     "train": "densevl.cli.train",
     "check-classes": "densevl.cli.check_classes",

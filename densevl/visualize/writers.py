@@ -48,7 +48,7 @@ class OverlayWriter:
 
     def encode(self, name: str, result: Segmentation, picture: np.ndarray) -> bytes:
         """The JPEG of draw_overlay."""
-        return _jpeg(draw_overlay(picture, result.label_map, result.class_names))
+        return encode_jpeg(draw_overlay(picture, result.label_map, result.class_names))
 
 
 class ScoresWriter:
@@ -136,7 +136,7 @@ def save_segmentation(result: Segmentation, path: Path, drawing: np.ndarray | No
     if suffix == ".png":
         write_atomic(path, encode_labels(result))
     elif suffix in (".jpg", ".jpeg") and drawing is not None:
-        write_atomic(path, _jpeg(drawing))
+        write_atomic(path, encode_jpeg(drawing))
     else:
         raise UsageError(f"cannot save as '{path.name}': give a name in .png (the labels) or .jpg (the overlay)")
     return path
@@ -162,7 +162,8 @@ def _png(image: Image.Image) -> bytes:
     return stream.getvalue()
 
 
-def _jpeg(drawing: np.ndarray) -> bytes:
+def encode_jpeg(drawing: np.ndarray) -> bytes:
+    """A drawing [H, W, 3] uint8 RGB as the bytes of a JPEG."""
     stream = io.BytesIO()
     Image.fromarray(drawing).save(stream, "JPEG", quality=_JPEG_QUALITY)
     return stream.getvalue()
