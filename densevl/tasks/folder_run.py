@@ -29,6 +29,7 @@ from densevl.tasks.run_documents import (
 from densevl.tasks.segmenter import Segmenter, apply_threshold
 from densevl.visualize import WRITERS, coco_document, write_report
 from densevl.vocab import ClassList, load_templates
+from densevl.weights import hash_module
 
 AUTO_BATCH_GPU = 8  # windows; on a CPU a batch gains nothing and costs memory
 
@@ -114,7 +115,7 @@ class FolderRun:
             "densevl": __version__,
             "model": segmenter.name,
             "config": segmenter.config_text,
-            "weights": segmenter.text_encoder.weights_id,
+            "weights": hash_module(segmenter)[:16],
             "classes": [[name, *words] for name, words in zip(self.classes.names, self.classes.synonyms, strict=True)],
             "templates": load_templates(self.options.templates or segmenter.text_encoder.templates),
             "thresholds": dict(self.options.thresholds),

@@ -48,10 +48,10 @@ class RunResult:
         }
 
     def sentence(self, noun: str = "picture", document: str = "report.html") -> str:
-        """For people: what was labelled, and the document to look at."""
+        """For people: what was done, and the document to look at."""
         resumed = f" ({self.resumed} were done already)" if self.resumed else ""
         count = self.done + self.resumed
-        text = f"densevl: {count} {noun}{'s' if count != 1 else ''} labelled{resumed}; see {self.out / document}"
+        text = f"densevl: {count} {noun}{'s' if count != 1 else ''} done{resumed}; see {self.out / document}"
         if self.failed:
             first = self.failed[0]
             text += f"\ndensevl: {len(self.failed)} failed, the first: {first.reason}. List: {self.out / 'failed.csv'}"

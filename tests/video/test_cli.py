@@ -38,7 +38,7 @@ def test_a_folder_of_clips_becomes_a_table(tmp_path: Path, capsys: pytest.Captur
     assert [Path(row["path"]).name for row in rows] == ["a.mp4", "b.webm"]
     assert all(row["label"] in FLAGS[1] for row in rows)
     assert main(["video", str(clips), "--out", str(out), *FLAGS]) == 0
-    assert "2 clips labelled (2 were done already); see" in capsys.readouterr().err
+    assert "2 clips done (2 were done already); see" in capsys.readouterr().err
 
 
 def test_a_long_video_becomes_a_timeline(tmp_path: Path) -> None:

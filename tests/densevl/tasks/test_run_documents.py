@@ -74,10 +74,10 @@ def test_the_gallery_links_overlays_only_where_they_were_written() -> None:
 
 def test_a_result_says_what_was_done_and_where_to_look() -> None:
     result = RunResult.of(Path("out"), RunCount(1, 0, (), 2.0))
-    assert result.sentence() == f"densevl: 1 picture labelled; see {Path('out/report.html')}"
+    assert result.sentence() == f"densevl: 1 picture done; see {Path('out/report.html')}"
     result = RunResult.of(Path("out"), RunCount(1, 2, (Failure(3, "b", "cut off"),), 2.0))
     first, second = result.sentence("clip", "predictions.csv").splitlines()
-    assert first == f"densevl: 3 clips labelled (2 were done already); see {Path('out/predictions.csv')}"
+    assert first == f"densevl: 3 clips done (2 were done already); see {Path('out/predictions.csv')}"
     assert second == f"densevl: 1 failed, the first: cut off. List: {Path('out/failed.csv')}"
     assert result.as_dict()["failed"] == [{"name": "b", "reason": "cut off"}]
 

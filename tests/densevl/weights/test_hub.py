@@ -81,5 +81,6 @@ def test_the_first_file_that_is_there_is_downloaded_and_cached(endpoint: str, tm
     assert fetch(nobody_there, tmp_path, HF_HUB_OFFLINE="1").startswith("refused")  # the first name is not cached
 
 
+@pytest.mark.slow  # the hub's client tries again and again
 def test_a_hub_that_cannot_be_reached_is_a_weights_error(tmp_path: Path) -> None:
     assert fetch("http://127.0.0.1:9", tmp_path).startswith("refused: cannot reach the hub for owner/name")
