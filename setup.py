@@ -15,7 +15,7 @@ LITE = [
     "scikit-image>=0.22",
     "scikit-learn>=1.3",
 ]
-TEST = [*LITE, "pytest>=8", "ruff>=0.9", "mypy>=1.10", "types-setuptools"]
+TEST = [*LITE, "pytest>=8", "tensorboard", "ruff>=0.9", "mypy>=1.10", "types-setuptools"]
 CONFIG_FOLDERS = ["densevl.configs"] + [
     "densevl.configs." + ".".join(folder.relative_to(HERE / "configs").parts)
     for folder in sorted((HERE / "configs").rglob("*"))

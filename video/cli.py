@@ -28,12 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", metavar="SOURCE", help="clip, folder, glob, list file, or - for stdin")
     parser.add_argument("--classes", required=True, help="'arm wrestling; cleaning pool', or a file")
     parser.add_argument("--out", type=Path, required=True, help="output folder; the same command goes on")
-    model = parser.add_argument_group("the model")
-    model.add_argument("--model", default="auto", help="a name such as vifi-clip-lite, a .py config, or auto")
-    model.add_argument("--weights", metavar="FILE|NAME", help="other weights for it, such as a training's best.pt")
-    model.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
-    model.add_argument("--precision", default="auto", choices=("auto", "fp32", "fp16", "bf16"))
-    model.add_argument("--offline", action="store_true", help="never download")
+    model = add_model_arguments(parser)
     model.add_argument("--frames", type=int, metavar="T", help="frames of a clip or window that the model sees")
     model.add_argument("--views", type=int, metavar="V", help="samples in time of a short clip; scores are averaged")
     model.add_argument("--crops", help="centre, three, spread3 or spread4; scores are averaged")
@@ -43,6 +38,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     run.add_argument("--save", default=",".join(KINDS), help=f"files of a timeline: any of {','.join(KINDS)}, or none")
     run.add_argument("--on-error", choices=("skip", "stop"), default="skip", help="an unreadable clip (skip)")
     run.add_argument("--json", action="store_true", help="one JSON object on stdout at the end")
+
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """Declare the flags that `load_classifier` reads; returns their group, for what the model sees of a clip."""
+    model = parser.add_argument_group("the model")
+    model.add_argument("--model", default="auto", help="a name such as vifi-clip-lite, a .py config, or auto")
+    model.add_argument("--weights", metavar="FILE|NAME", help="other weights for it, such as a training's best.pt")
+    model.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
+    model.add_argument("--precision", default="auto", choices=("auto", "fp32", "fp16", "bf16"))
+    model.add_argument("--offline", action="store_true", help="never download")
+    return model
 
 
 def add_timeline_arguments(parser: argparse.ArgumentParser) -> None:

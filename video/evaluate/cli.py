@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from densevl.core.errors import EXIT_DONE, EXIT_PARTIAL, UsageError
+from video.cli import add_model_arguments, load_classifier
 from video.evaluate.protocols import PROTOCOLS
 
 if TYPE_CHECKING:
@@ -35,12 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--on-error", choices=_POLICIES, default="count-as-wrong", help="a clip that cannot be read (count-as-wrong)"
     )
-    model = parser.add_argument_group("the model")
-    model.add_argument("--model", default="auto", help="a name such as vifi-clip-lite, a .py config, or auto")
-    model.add_argument("--weights", metavar="FILE|NAME", help="other weights for it, such as a training's best.pt")
-    model.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
-    model.add_argument("--precision", default="auto", choices=("auto", "fp32", "fp16", "bf16"))
-    model.add_argument("--offline", action="store_true", help="never download")
+    model = add_model_arguments(parser)
     model.add_argument("--views", metavar="VxC", help="clips x crops, such as 4x3 (the protocol's, or the model's)")
     model.add_argument("--frames", type=int, metavar="T", help="frames a view (the protocol's, or the model's)")
     run = parser.add_argument_group("the run")
@@ -62,7 +58,6 @@ def run(args: argparse.Namespace) -> int:
     from densevl.core.files import require_writable
     from densevl.engine.ranks import join_ranks, rank_device
     from densevl.engine.runtime import pick_device
-    from video.cli import load_classifier
     from video.evaluate.plan import read_shard
 
     part = read_shard(args.shard)
