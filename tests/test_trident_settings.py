@@ -59,3 +59,8 @@ def test_a_picture_of_any_size_is_labelled(size: tuple[int, int], tiny_parts: No
     result = task.predict(picture, ["cat", "sky, cloud", "road"])
     assert result.labels.shape == size and result.labels.max() < 3
     assert result.confidence.min() >= 0 and result.confidence.max() <= 1
+
+
+def test_a_background_without_words_of_its_own_is_one_word_as_published(tiny_parts: None) -> None:
+    for name in ("trident-b16", "sclip-b16", "naclip-b16", "clearclip-b16", "proxyclip-b16"):
+        assert read_config(name).model.rivals is False

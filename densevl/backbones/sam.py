@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,7 +37,7 @@ class SAMBackbone(nn.Module):
     def __init__(self, sam: Sam) -> None:
         super().__init__()
         self.sam = sam
-        self._walks = RecentWalks()
+        self._walks = RecentWalks()  # forgotten where the weights are moved, cast or loaded, below
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(3, 1, 1), persistent=False)
         self.eval().requires_grad_(False)
@@ -76,6 +76,14 @@ class SAMBackbone(nn.Module):
     def mask_decoder(self) -> nn.Module:
         """segment_anything's own."""
         return self.sam.mask_decoder
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> SAMBackbone:
+        self._walks.clear()
+        return super()._apply(fn, recurse)
+
+    def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
+        self._walks.clear()
+        super()._load_from_state_dict(*args, **kwargs)
 
     @property
     def image_size(self) -> int:

@@ -102,7 +102,7 @@ def _make_decoder(sizes: Mapping[str, Any], state_dict: Mapping[str, Tensor]) ->
 
 
 def _rows(state_dict: Mapping[str, Tensor], key: str, published: int) -> int:
-    return len(state_dict[key]) if key in state_dict else published
+    return state_dict[key].shape[0] if key in state_dict and state_dict[key].ndim else published
 
 
 def require_size(sizes: Mapping[str, Any], state_dict: Mapping[str, Tensor]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-_KEPT_ON_CPU, _KEPT = 1, 8  # pictures that a batch has; on a CPU they come one by one
+_KEPT_ON_CPU, _KEPT = 4, 16  # pictures of a batch, or their halves
 
 
 class RecentWalks:
@@ -18,19 +18,27 @@ class RecentWalks:
     """
 
     def __init__(self) -> None:
-        self._walks: deque[tuple[Tensor, Tensor]] = deque()
+        self._walks: deque[tuple[Tensor, object, Tensor]] = deque()
+
+    def clear(self) -> None:
+        """Forget them: the weights are other ones."""
+        self._walks.clear()
 
     def get(self, pixels: Tensor, walk: Callable[[Tensor], Tensor]) -> Tensor:
         """Tokens of pixels [B, 3, H, W], from `walk` unless they are here; shared, so never to be written into."""
         if len(pixels) != 1 or pixels.is_meta or pixels.requires_grad:
             return walk(pixels)
-        for seen, tokens in self._walks:
-            if _same(seen, pixels):
+        kind = pixels.device.type
+        precision = torch.is_autocast_enabled(kind), torch.get_autocast_dtype(kind)
+        for seen, precision_then, tokens in self._walks:
+            if precision_then == precision and _same(seen, pixels):
                 return tokens
         kept = _KEPT_ON_CPU if pixels.device.type == "cpu" else _KEPT
         while len(self._walks) >= kept:
             self._walks.popleft()
-        self._walks.append((pixels.clone(), tokens := walk(pixels)))  # a copy: the caller may write into his own
+        self._walks.append(
+            (pixels.clone(), precision, tokens := walk(pixels))
+        )  # a copy: the caller may write into his own
         return tokens
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from densevl.core.errors import EXIT_DONE, EXIT_PARTIAL, UsageError
+from densevl.core.errors import EXIT_DONE, EXIT_PARTIAL, ConfigError, UsageError
 from densevl.core.files import require_writable
 
 if TYPE_CHECKING:
@@ -170,8 +170,18 @@ def score_refiners(config: Config, word: str) -> list[dict[str, Any]]:
     """
     ours = {refiner["type"] for refiners in REFINERS.values() for refiner in refiners}
     content = config.to_dict()
-    own = content["model"].get("score_refiners", [])
-    return [refiner for refiner in own if refiner["type"] not in ours] + {**REFINERS, **content.get("refine", {})}[word]
+    own, means = content["model"].get("score_refiners", []), content.get("refine", {})
+    for place, lists in (
+        ("model.score_refiners", [own]),
+        ("refine", list(means.values()) if isinstance(means, dict) else [0]),
+    ):
+        if not all(isinstance(parts, list) and all(map(_is_part, parts)) for parts in lists):
+            raise ConfigError(f"--refine {word}: {place} in the config must hold lists of dict(type=...)")
+    return [refiner for refiner in own if refiner["type"] not in ours] + {**REFINERS, **means}[word]
+
+
+def _is_part(node: Any) -> bool:
+    return isinstance(node, dict) and "type" in node
 
 
 def parse_kinds(text: str) -> tuple[str, ...]:

@@ -61,7 +61,8 @@ def guided_weights(
         if part.shape != similarity.shape:
             raise ShapeError(f"expected attention {[*similarity.shape]} for keys {[*keys.shape]}, got {[*part.shape]}")
         kept = (part * (similarity > thresholds[rows, None])).sum(dim=0)  # [n, M]
-        yield kept / kept.sum(dim=-1, keepdim=True)
+        # where nothing passes, nothing is gathered; the published code divides 0 by 0 there
+        yield kept / kept.sum(dim=-1, keepdim=True).clamp(min=torch.finfo(kept.dtype).tiny)
         start = rows.stop
 
 
@@ -95,7 +96,8 @@ def aggregate_canvas(
     """A canvas aggregated on the grid of SAM, or of several views that show it from left to right.
 
     Args:
-        canvas: [D, h, w]; cut into as many equal parts as there are views, each resized (bilinear) to its view's grid.
+        canvas: [D, h, w]; cut into as many parts as there are views, the last one narrower where it must be, each
+            resized (bilinear) to its view's grid.
         views: attention as `guided_weights` takes it, and keys [heads, h', w', d]; one view is held at a time.
         factor: see `similarity_thresholds`.
         keep_negative: likewise.
@@ -103,7 +105,12 @@ def aggregate_canvas(
 
     Returns:
         [h', w', D], the views' grids side by side.
+
+    Raises:
+        ShapeError: fewer columns than views.
     """
+    if canvas.shape[2] < count:
+        raise ShapeError(f"expected a canvas of at least {count} columns for {count} views, got {canvas.shape[2]}")
     parts = []
     for part, (attention, keys) in zip(canvas.chunk(count, dim=2), views, strict=True):
         grid = (keys.shape[1], keys.shape[2])

@@ -25,8 +25,7 @@ class PAMRRefiner:
     happens on a smaller grid of the same shape, where the same distances reach further, and the labels are
     interpolated from there: cheaper, and coarser than the picture.
 
-    The numbers are those of Araslanov & Roth. NACLIP's code evaluates with 10 steps at (8, 16) and draws with 50 at the
-    distances here; SCLIP's and Trident's take none unless told.
+    The numbers are those of Araslanov & Roth; Trident's code takes no step unless told, at distances (8, 16).
 
     Attributes:
         steps: how often every pixel takes the mean of its neighbours; 0 leaves the scores alone.

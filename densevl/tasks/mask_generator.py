@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from segment_anything import SamPredictor
 
 _MASK_NUMBERS = 1 << 26  # float32 of masks at picture size that are held at a time: 256 MB
+_MOST_POINTS_A_SIDE = 512
 _MOST_POINTS = 64  # at a time; the published number
 
 
@@ -37,11 +39,13 @@ class MaskSettings:
 
     def __post_init__(self) -> None:
         """Check the ranges."""
-        if self.points_per_side < 1 or self.min_mask_region_area < 0:
+        if not 1 <= self.points_per_side <= _MOST_POINTS_A_SIDE or self.min_mask_region_area < 0:
             raise UsageError(
-                "expected at least 1 point a side and no area below 0, got "
+                f"expected 1 to {_MOST_POINTS_A_SIDE} points a side and no area below 0, got "
                 f"{self.points_per_side}, {self.min_mask_region_area}"
             )
+        if not (math.isfinite(self.pred_iou_thresh) and math.isfinite(self.stability_score_thresh)):
+            raise UsageError(f"expected numbers, got {self.pred_iou_thresh} and {self.stability_score_thresh}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +87,7 @@ class MaskGenerator:
     ) -> None:
         from segment_anything import SamAutomaticMaskGenerator
 
-        self.settings = settings
+        self.settings, self._side = settings, sam.image_size
         self.header = {**(header or {}), "settings": asdict(settings)}
         self._generator = SamAutomaticMaskGenerator(sam.sam, output_mode="coco_rle", **asdict(settings))
         self._generator.predictor = _make_predictor(sam)
@@ -101,7 +105,8 @@ class MaskGenerator:
         if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8 or picture.size == 0:
             raise ShapeError(f"expected a picture uint8 RGB [H, W, 3], got {picture.dtype} {picture.shape}")
         size = (picture.shape[0], picture.shape[1])
-        at_once = _MASK_NUMBERS // (3 * size[0] * size[1])  # SAM answers with three masks a point
+        # SAM answers with three masks a point, each enlarged to its own size and then to the picture's
+        at_once = _MASK_NUMBERS // (3 * max(size[0] * size[1], self._side**2))
         self._generator.points_per_batch = min(_MOST_POINTS, max(1, at_once))
         # thresholds of 0 leave masks without a pixel in, the stability of which is no number
         records = [_plain(record) for record in self._generator.generate(picture) if record["area"]]

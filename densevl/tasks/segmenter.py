@@ -13,7 +13,7 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from densevl.core.errors import MemoryLimitError, ShapeError, UsageError
+from densevl.core.errors import ConfigError, MemoryLimitError, ShapeError, UsageError
 from densevl.core.stages import (
     Extractor,
     FeatureRefiner,
@@ -79,6 +79,8 @@ class Segmenter(nn.Module):
         self.extractor, self.text_encoder, self.head = extractor, text_encoder, head
         self.refiners, self.geometry, self.rivals = tuple(refiners), geometry, rivals
         by_picture = PictureRefiner | LabelRefiner
+        if not all(callable(part) or isinstance(part, by_picture) for part in score_refiners):
+            raise ConfigError(f"score_refiners must be refiners, such as dict(type='...'), got {[*score_refiners]}")
         self.score_refiners = tuple(part for part in score_refiners if not isinstance(part, by_picture))
         self.picture_refiners = tuple(part for part in score_refiners if isinstance(part, PictureRefiner))
         self.label_refiners = tuple(part for part in score_refiners if isinstance(part, LabelRefiner))

@@ -94,8 +94,10 @@ def _check_case(
     steps = with_failed(found, torch.where(edges, flipped, masks), probability) - scores
     assert len(sums) == len(scores)
     for own, step, total in zip(scores, steps, sums.tolist(), strict=True):
-        nearest = np.abs(float(own.sum()) + _subset_sums(step[step != 0]) - total).min()
-        assert nearest < SUM_RTOL * total, f"{case}: sum {float(own.sum())}, expected {total}"
+        # edge pixels may fall on either side: the sums differ by at most all of their steps
+        assert abs(float(own.sum()) - total) <= SUM_RTOL * total + float(step.abs().sum()), (
+            f"{case}: {own.sum()}, {total}"
+        )
     own = scores.gather(0, torch.from_numpy(refined.labels)[None])[0]
     assert_close(torch.where(own > 0, own, torch.from_numpy(coarse.confidence)), refined.confidence, atol=0)
 
@@ -114,14 +116,6 @@ def with_failed(found: Sequence[ClassMasks], masks: torch.Tensor, probability: t
         return probability
     failed = pick_nearest(np.any([item.failed for item in found], axis=0), tuple(probability.shape[1:]))
     return torch.where(torch.from_numpy(failed), torch.maximum(masks, probability), masks)
-
-
-def _subset_sums(steps: torch.Tensor) -> np.ndarray:
-    """Sums of every choice of a few numbers."""
-    sums = np.zeros(1)
-    for step in steps.tolist():
-        sums = np.concatenate([sums, sums + step])
-    return sums
 
 
 def _check_call(

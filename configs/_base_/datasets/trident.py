@@ -2,10 +2,12 @@
 
     settings = read_config("configs/_base_/datasets/trident.py").settings.voc21
     task = densevl.load("trident-b16", **settings.overrides)
-    task.predict(picture, "voc21", threshold=settings.threshold)
+    task.predict(picture, "voc21@trident", threshold=settings.threshold)
 
 Where the background is many words, the softmax goes over all of them, as the thresholds were found.
-`threshold` is the least probability of a label (0: none), `coarse_thresh` that of a region which SAM refines.
+`threshold` is the least probability of a label (0: none), `coarse_thresh` that of a region which SAM refines. The tables
+are without refinement; with it, `model.score_refiners` is
+`[dict(type="densevl.refiners.SAMMaskRefiner", sam="$sam", coarse_thresh=settings.coarse_thresh)]`.
 """
 
 _guidance = dict(type="densevl.extractors.TridentGuidance")

@@ -8,4 +8,5 @@ model = dict(
     text_encoder="$clip_model",
     head=dict(type="densevl.heads.CosineHead", logit_scale=40.0, softmax=False),
     geometry=dict(type="densevl.tasks.Geometry", short_side=336, window=224, stride=112),
+    rivals=False,  # a background is the words that its list gives it, as published
 )

@@ -17,6 +17,7 @@ model = dict(
     text_encoder="$clip_model",
     head=dict(type="densevl.heads.CosineHead", logit_scale=40.0, softmax=False),
     geometry=dict(type="densevl.tasks.Geometry", short_side=448),
+    rivals=False,  # a background is the words that its list gives it, as published
 )
 # what --refine sam adds; not part of the published tables
 refine = dict(sam=[dict(type="densevl.refiners.SAMMaskRefiner", sam="$sam", stride=16)])

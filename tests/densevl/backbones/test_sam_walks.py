@@ -36,11 +36,33 @@ def test_one_other_bit_is_another_picture() -> None:
     assert walks.count == 2
 
 
-def test_on_a_cpu_one_picture_is_kept() -> None:
-    walks, one, other = Walks(), torch.rand(1, 3, 4, 5), torch.rand(1, 3, 4, 5)
-    for pixels in (one, other, one):
+def test_the_pictures_of_a_small_group_are_kept_and_older_ones_go() -> None:
+    walks, pictures = Walks(), [torch.rand(1, 3, 4, 5) for _ in range(5)]
+    for pixels in (*pictures[:4], *pictures[:4]):
         walks.get(pixels)
-    assert walks.count == 3
+    assert walks.count == 4
+    walks.get(pictures[4])
+    walks.get(pictures[0])
+    assert walks.count == 6
+
+
+def test_another_precision_is_another_walk() -> None:
+    walks, pixels = Walks(), torch.rand(1, 3, 4, 5)
+    walks.get(pixels)
+    with torch.autocast("cpu", torch.bfloat16):
+        walks.get(pixels)
+    assert walks.count == 2
+
+
+def test_other_weights_are_walked_anew() -> None:
+    sam = tiny_sam()
+    pixels = torch.rand(1, 3, sam.image_size, sam.image_size, generator=torch.Generator().manual_seed(0))
+    first = sam.walk(pixels)
+    assert sam.walk(pixels) is first
+    state = {name: tensor * 1.1 for name, tensor in sam.state_dict().items()}
+    sam.load_state_dict(state)
+    assert not torch.equal(sam.walk(pixels), first)
+    assert sam.double().walk(pixels.double()).dtype == torch.float64
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from PIL import Image
 from densevl.cli.app import main
 from densevl.cli.segment import REFINERS, parse_batch_size, parse_kinds, parse_thresholds, score_refiners
 from densevl.core.config import read_config
-from densevl.core.errors import UsageError
+from densevl.core.errors import ConfigError, UsageError
 from densevl.core.structures import ScoreMap, TextBank
 from densevl.refiners import PAMRRefiner
 from densevl.vocab import parse_classes
@@ -161,6 +161,23 @@ def test_refine_keeps_the_score_refiners_that_are_no_words_of_it() -> None:
     config.merge_from_dict({"model.score_refiners": [found, *pamr]})
     assert score_refiners(config, "none") == [found]
     assert score_refiners(read_config("lite"), "none") == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"model.score_refiners": [{"steps": 3}]},
+        {"model.score_refiners": None},
+        {"refine": None},
+        {"refine": [1]},
+        {"refine": {"pamr": {"type": "densevl.refiners.PAMRRefiner"}}},
+    ],
+)
+def test_refiners_of_a_config_that_are_none_are_named(changes: dict[str, object]) -> None:
+    config = read_config("lite")
+    config.merge_from_dict(changes)
+    with pytest.raises(ConfigError, match=r"must hold lists of dict\(type"):
+        score_refiners(config, "pamr")
 
 
 def test_the_labels_are_always_written() -> None:

@@ -85,3 +85,15 @@ def test_a_canvas_is_resized_to_each_views_grid_and_views_lie_side_by_side() -> 
         assert_close(found[:, 4 * half : 4 * half + 4], alone)
     resized = F.interpolate(canvas[None, :, :, :5], size=(3, 4), mode="bilinear", align_corners=False)[0]
     assert_close(found[:, :4].flatten(0, 1), guided_pool(resized.flatten(1).T, [attention], keys))
+
+
+def test_a_place_that_nothing_is_like_gathers_nothing_instead_of_no_numbers() -> None:
+    keys = torch.eye(3)[None]  # [1, 3, 3]: nobody is like another
+    attention = torch.tensor([[[0.0, 0.5, 0.5], [0.2, 0.6, 0.2], [0.1, 0.1, 0.8]]])
+    (weights,) = guided_weights([attention], keys)
+    assert torch.isfinite(weights).all() and weights[0].sum() == 0 and weights[1, 1] == 1
+
+
+def test_a_canvas_narrower_than_its_views_is_refused() -> None:
+    with pytest.raises(ShapeError, match="at least 2 columns"):
+        aggregate_canvas(torch.zeros(4, 3, 1), [], count=2)

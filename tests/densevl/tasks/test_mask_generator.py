@@ -79,5 +79,20 @@ def test_small_masks_lie_over_large_ones() -> None:
 def test_what_is_no_picture_and_settings_out_of_range_are_named() -> None:
     with pytest.raises(ShapeError, match=r"expected a picture uint8 RGB \[H, W, 3\], got float32"):
         MaskGenerator(tiny_sam()).predict(np.zeros((4, 4, 3), np.float32))
-    with pytest.raises(UsageError, match="at least 1 point a side"):
+    with pytest.raises(UsageError, match="1 to 512 points a side"):
         MaskSettings(0)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"points_per_side": 0},
+        {"points_per_side": 60_000},
+        {"pred_iou_thresh": float("nan")},
+        {"stability_score_thresh": float("inf")},
+        {"min_mask_region_area": -1},
+    ],
+)
+def test_settings_out_of_range_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(UsageError):
+        MaskSettings(**wrong)
