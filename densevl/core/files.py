@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 import pickle
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -60,6 +61,9 @@ def require_writable(folder: Path) -> None:
     """
     if folder.is_file():
         raise OutputError(f"{folder} is a file where a folder should be: choose another --out")
-    probe = folder / ".densevl-can-write"
-    write_atomic(probe, b"")
-    probe.unlink()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):  # of a name of its own: several processes may begin at once
+            pass
+    except OSError as error:
+        raise OutputError(f"cannot write {folder}: {error.strerror or error}; choose another --out") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -46,3 +47,9 @@ def test_a_writable_folder_is_made_and_stays_empty(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(OutputError):
         require_writable(tmp_path / "file")
+
+
+def test_many_may_look_at_once_whether_a_folder_is_writable(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(require_writable, [tmp_path / "out"] * 400))
+    assert list((tmp_path / "out").iterdir()) == []
