@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from densevl.cli.segment import finish, go_offline, parse_batch_size
 from densevl.core.errors import UnknownNameError, UsageError
 from densevl.core.files import require_writable
-from video.boxes import CROPS
 
 if TYPE_CHECKING:
     from densevl.tasks.run_documents import RunResult
@@ -124,6 +123,8 @@ def load_classifier(args: argparse.Namespace, device: str, views: Mapping[str, A
 
 def chosen_views(args: argparse.Namespace) -> Mapping[str, Any]:
     """Fields of ClipViews that the flags set."""
+    from video.boxes import CROPS
+
     for flag, number in (("--frames", args.frames), ("--views", args.views)):
         if number is not None and number < 1:
             raise UsageError(f"{flag} {number}: expected a whole number of at least 1")

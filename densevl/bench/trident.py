@@ -22,7 +22,7 @@ _MOST_FLIPS = 1e-3  # share of places where a similarity lies at the threshold i
 def scenarios() -> list[Scenario]:
     """12 windows of 336 px, a picture of 1024 x 1024 px in SAM, and SAM's encoder."""
     return [
-        Scenario("trident-splice", prepare_windows, splice, plain_splice, compare_splice),
+        Scenario("trident-splice", prepare_windows, splice, plain_splice, compare_splice, quick=False),
         Scenario("sam-aggregate", prepare_bonds, aggregate, plain_aggregate, compare_places, quick=False),
         Scenario("sam-encoder", prepare_encoder, encode, plain_encode, compare_encoder, quick=False),
     ]
