@@ -129,9 +129,10 @@ def load_segmenter(args: argparse.Namespace) -> Segmenter:
     if clip_flags and "clip_model" not in read_config(name).get("parts", {}):
         raise UsageError(f"--{clip_flags[0]} is for CLIP models, and {name} is none")
     require_field(name, "segmentation")
-    overrides = model_overrides(args)
+    config = read_config(name)
+    overrides = model_overrides(args, config)
     if args.refine is not None:
-        overrides["model.score_refiners"] = score_refiners(read_config(name), args.refine)
+        overrides["model.score_refiners"] = score_refiners(config, args.refine)
     segmenter = load(name, args.device, precision=args.precision, **overrides)
     limits = f". {segmenter.limits}" if segmenter.limits else ""
     print(f"densevl: {reason}, on {segmenter.device}{limits}", file=sys.stderr)
@@ -143,17 +144,13 @@ def go_offline() -> None:
     os.environ["DENSEVL_OFFLINE"] = os.environ["HF_HUB_OFFLINE"] = "1"
 
 
-def model_overrides(args: argparse.Namespace) -> dict[str, Any]:
+def model_overrides(args: argparse.Namespace, config: Config) -> dict[str, Any]:
     """Config keys that the flags set."""
-    overrides: dict[str, Any] = {}
-    if args.short_side is not None:
-        overrides["model.geometry.short_side"] = args.short_side
-        overrides["model.geometry.longest_side"] = max(2048, 4 * args.short_side)
-    if args.stride is not None:
-        overrides["model.geometry.stride"] = args.stride
-    if args.window is not None:
-        overrides["model.geometry.window"] = args.window or None
-        overrides.setdefault("model.geometry.stride", None)
+    from densevl.tasks.geometry import geometry_overrides
+
+    overrides = {}
+    if any(side is not None for side in (args.short_side, args.window, args.stride)):
+        overrides = geometry_overrides(config, short_side=args.short_side, window=args.window, stride=args.stride)
     if args.weights is not None:
         overrides["parts.clip_model.pretrained"] = args.weights
     if args.quickgelu:

@@ -64,8 +64,8 @@ class TridentExtractor(nn.Module):
         clip_model: gives the values.
         dino: gives the affinities within a window, as tokens behind its final norm.
         sam: gives the affinities of the whole picture.
-        window: side of the windows in pixels, a multiple of CLIP's patch.
-        step: pixels between windows, likewise.
+        window: side of the windows in pixels, a multiple of CLIP's patch. None: the whole picture is one.
+        step: pixels between windows, likewise. None: half a window, in whole patches.
         keep_aspect: no side is stretched to the window; a small picture stays small, whatever its shape.
         guidance: thresholds.
 
@@ -82,18 +82,13 @@ class TridentExtractor(nn.Module):
         dino: DINOBackbone,
         sam: SAMBackbone,
         *,
-        window: int = 336,
-        step: int = 224,
+        window: int | None = 336,
+        step: int | None = 224,
         keep_aspect: bool = False,
         guidance: TridentGuidance = TridentGuidance(),
     ) -> None:
         super().__init__()
-        patch = clip_model.patch_size
-        if window % patch or step % patch or not 0 < step <= window:
-            raise ConfigError(
-                f"expected window and step in multiples of CLIP's patch of {patch} px, the step no larger than the "
-                f"window, got window {window} and step {step}"
-            )
+        step = _check_windows(window, step, clip_model.patch_size)
         self.clip_model, self.dino, self.sam = clip_model, dino, sam
         self.window, self.step, self.keep_aspect, self.guidance = window, step, keep_aspect, guidance
 
@@ -123,10 +118,10 @@ class TridentExtractor(nn.Module):
     def splice(self, pixels: Tensor) -> Tensor:
         """One picture [1, 3, H, W] -> CLIP's values, pooled by DINO window by window, on one canvas [D, h, w]."""
         patch = self.clip_model.patch_size
-        least = 1 if self.keep_aspect else self.window
+        least = 1 if self.keep_aspect or self.window is None else self.window
         size = splice_size(pixels.shape[2], pixels.shape[3], multiple=patch, least=least)
         pixels = F.interpolate(pixels, size=size, mode="bilinear", align_corners=False)
-        boxes = window_boxes(*size, crop=self.window, stride=self.step)
+        boxes = window_boxes(*size, crop=self.window or max(size), stride=self.step or max(size))
         windows = torch.cat([pixels[:, :, y0:y1, x0:x1] for x0, y0, x1, y1 in boxes.tolist()])  # [W, 3, S, S]
         maps = self.pool_windows(windows)
         return splice_windows(maps, boxes // patch)
@@ -193,6 +188,21 @@ def pool_by_guide(clip_model: CLIPBackbone, values: Tensor, guide: Tensor, *, be
     pooled = proxy_attention(guide, tokens, beta=beta, gamma=gamma, mean=mean_cosine(guide).mean())
     block = clip_model.blocks[-1]
     return tokens_to_map(block.ls_1(block.attn.out_proj(pooled)), grid)
+
+
+def _check_windows(window: int | None, step: int | None, patch: int) -> int | None:
+    """The step in force; None where the whole picture is one window."""
+    if window is None and step is not None:
+        raise ConfigError(f"a step of {step} px needs a window")
+    if window is None:
+        return None
+    step = max(1, window // 2 // patch) * patch if step is None else step
+    if window % patch or step % patch or not 0 < step <= window:
+        raise ConfigError(
+            f"expected window and step in multiples of CLIP's patch of {patch} px, the step no larger than the "
+            f"window, got window {window} and step {step}"
+        )
+    return step
 
 
 def _to_picture(pixels: Tensor) -> np.ndarray:

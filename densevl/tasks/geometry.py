@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from densevl.core.errors import UsageError
+from densevl.core.config import import_path
+from densevl.core.errors import ConfigError, UsageError
 from densevl.data.transforms import fit_size
 from densevl.ops.windows import window_boxes
 
@@ -68,3 +71,79 @@ class Geometry:
         if current // 2 < LEAST_WINDOW:
             return None
         return replace(self, window=current // 2, stride=None)
+
+
+def read_geometry(config: Mapping[str, Any]) -> dict[str, Any]:
+    """How a model's config lets pictures meet it, as arguments of `geometry_overrides`.
+
+    Args:
+        config: of a model that labels pictures.
+
+    Returns:
+        short_side, longest_side, window and stride in pixels; window 0: the whole picture at once; stride None: half a
+        window.
+
+    Raises:
+        ConfigError: the config has no geometry.
+    """
+    geometry = _geometry_of(config)
+    window, step = _window_keys(config)
+    holder = config["model"]["extractor"] if window.startswith("model.extractor") else geometry
+    return {
+        "short_side": geometry["short_side"],
+        "longest_side": geometry.get("longest_side", Geometry.longest_side),
+        "window": holder.get("window") or 0,
+        "stride": holder.get(step.rpartition(".")[2]),
+    }
+
+
+def geometry_overrides(
+    config: Mapping[str, Any],
+    *,
+    short_side: int | None = None,
+    longest_side: int | None = None,
+    window: int | None = None,
+    stride: int | None = None,
+) -> dict[str, Any]:
+    """Dotted keys of a model's config that change how pictures meet it; what is None stays as the config has it.
+
+    An extractor that cuts the picture itself, as Trident's, holds window and step; else the geometry does.
+
+    Args:
+        config: of a model that labels pictures.
+        short_side: pixels of the shorter side.
+        longest_side: pixels that the longer side may have; with a short side alone 4 times that, at least 2048.
+        window: side of the sliding window; 0: the whole picture at once.
+        stride: pixels between windows; where there is a window alone, half of it.
+
+    Raises:
+        ConfigError: the config has no geometry.
+    """
+    _geometry_of(config)
+    window_key, stride_key = _window_keys(config)
+    if short_side is not None and longest_side is None:
+        longest_side = max(Geometry.longest_side, 4 * short_side)
+    sides = {"model.geometry.short_side": short_side, "model.geometry.longest_side": longest_side}
+    overrides: dict[str, Any] = {key: value for key, value in sides.items() if value is not None}
+    if window is not None:
+        overrides[window_key] = window or None
+    if stride is not None or window is not None:
+        overrides[stride_key] = stride
+    return overrides
+
+
+def _geometry_of(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    geometry = config.get("model", {}).get("geometry")
+    if not isinstance(geometry, Mapping):
+        raise ConfigError("the config has no `model.geometry = dict(type=...)`: it is not of a model of pictures")
+    return geometry
+
+
+def _window_keys(config: Mapping[str, Any]) -> tuple[str, str]:
+    """The dotted keys of window and stride."""
+    extractor = config["model"].get("extractor")
+    kind = extractor.get("type") if isinstance(extractor, Mapping) else None
+    target = import_path(kind) if isinstance(kind, str) else kind
+    if target is not None and {"window", "step"} <= set(inspect.signature(target).parameters):
+        return "model.extractor.window", "model.extractor.step"
+    return "model.geometry.window", "model.geometry.stride"

@@ -181,3 +181,15 @@ def test_windows_of_broken_patches_and_other_pixels_are_refused() -> None:
     for originals in ([picture(9, 9)] * 3, [picture(9, 9), picture(9, 8)], []):
         with pytest.raises(ShapeError, match="expected 2 originals of one size"):
             make()(torch.rand(2, 3, 96, 96), originals)
+
+
+def test_a_whole_picture_may_be_one_window_of_any_shape() -> None:
+    pixels = to_pixels(picture(90, 150))
+    whole = make(window=None, step=None, keep_aspect=True)(pixels).features
+    assert_close(whole, make(window=160, step=160, keep_aspect=True)(pixels).features)
+    with pytest.raises(ConfigError, match="needs a window"):
+        make(window=None, step=64)
+
+
+def test_half_a_window_in_whole_patches_is_the_step_where_none_is_said() -> None:
+    assert [make(window=window, step=None).step for window in (96, 112, 16)] == [48, 48, 16]
