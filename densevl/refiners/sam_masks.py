@@ -71,8 +71,8 @@ class SAMMaskRefiner(nn.Module):
     among the masks it lies in; in none it keeps its label. Where no region survives the result stays as it is.
 
     The confidence of a pixel becomes that score, or the coarse probability of its class within a region that did not
-    survive and outside all masks; published, the latter are 0. The doubt stays the model's own. A threshold of the
-    labels is applied to what comes out here; published, before.
+    survive and outside all masks; published, the latter are 0. The doubt stays the model's own. Pixels without a label
+    belong to no region; a mask gives them one.
 
     The mask prompt, of which SAM's encoder was made for [n, 1, H, W], has two forms:
     - "published" hands in [1, H, W]. segment_anything's LayerNorm2d then normalises over the rows of the picture in the

@@ -26,7 +26,7 @@ from densevl.tasks.run_documents import (
     run_document,
     summary_document,
 )
-from densevl.tasks.segmenter import Segmenter, apply_threshold
+from densevl.tasks.segmenter import Segmenter
 from densevl.visualize import WRITERS, coco_document, write_report
 from densevl.vocab import ClassList, load_templates
 from densevl.weights import hash_module
@@ -74,9 +74,10 @@ class FolderRun:
 
     def infer(self, pictures: list[np.ndarray]) -> list[Segmentation]:
         """Label the pictures of one group."""
-        keep_scores = "scores" in self.options.kinds
-        results = self.segmenter.predict_batch(pictures, self.bank, keep_scores=keep_scores)
-        return [apply_threshold(result, self.classes, self.options.thresholds) for result in results]
+        options = self.options
+        return self.segmenter.predict_batch(
+            pictures, self.bank, threshold=options.thresholds, keep_scores="scores" in options.kinds
+        )
 
     def run(self, out: Path, *, progress: Callable[[int], object] = lambda count: None) -> RunResult:
         """Label what is not labelled yet and write the documents of the run.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from densevl.core.errors import ConfigError, MemoryLimitError, ShapeError, UsageError
+from densevl.core.errors import ConfigError, MemoryLimitError, ShapeError
 from densevl.core.stages import (
     Extractor,
     FeatureRefiner,
@@ -24,7 +24,7 @@ from densevl.core.stages import (
     ScoreRefiner,
     TextEncoder,
 )
-from densevl.core.structures import ScoreMap, Segmentation, TextBank, no_label_id
+from densevl.core.structures import ScoreMap, Segmentation, TextBank
 from densevl.data.folders import open_source
 from densevl.data.pictures import read_picture
 from densevl.data.transforms import resize_picture, to_pixels
@@ -32,6 +32,7 @@ from densevl.engine.runtime import autocast, is_out_of_memory
 from densevl.ops.doubt import doubt
 from densevl.ops.resize import label_picture
 from densevl.tasks.geometry import Geometry
+from densevl.tasks.thresholds import Threshold, apply_threshold, least_confidence
 from densevl.text import encode_classes
 from densevl.vocab import ClassList, parse_classes, with_rivals
 
@@ -103,9 +104,7 @@ class Segmenter(nn.Module):
         words = with_rivals(words) if self.rivals else words
         return encode_classes(words, self.text_encoder, templates).to(self.device)
 
-    def predict(
-        self, image: np.ndarray | str | Path, classes: Classes, *, threshold: float | Mapping[str, float] = 0.0
-    ) -> Segmentation:
+    def predict(self, image: np.ndarray | str | Path, classes: Classes, *, threshold: Threshold = 0.0) -> Segmentation:
         """Label one picture.
 
         Args:
@@ -118,34 +117,48 @@ class Segmenter(nn.Module):
             PictureError: the file is no readable picture.
             ShapeError: the array is not uint8 [H, W, 3].
         """
-        words = classes if isinstance(classes, ClassList) else parse_classes(classes)
         source = Path(image) if isinstance(image, (str, Path)) else None
         picture = read_picture(source) if source is not None else np.asarray(image)
-        result = self.predict_batch([picture], self.encode(words))[0]
-        return replace(apply_threshold(result, words, threshold), source=source)
+        return replace(self.predict_batch([picture], self.encode(classes), threshold=threshold)[0], source=source)
 
     def predict_folder(
-        self, source: str | Path, classes: Classes, *, threshold: float | Mapping[str, float] = 0.0
+        self, source: str | Path, classes: Classes, *, threshold: Threshold = 0.0
     ) -> Iterator[Segmentation]:
         """Label every picture of a source (folder, glob, list file), one at a time: memory stays flat.
 
         Raises:
             PictureError: at the first unreadable file; `densevl segment` skips and lists those.
         """
-        words = classes if isinstance(classes, ClassList) else parse_classes(classes)
-        bank = self.encode(words)
+        bank = self.encode(classes)
         pictures = open_source(str(source))
         for index, path in enumerate(pictures.paths):
-            result = self.predict_batch([pictures.read(index)[0]], bank)[0]
-            yield replace(apply_threshold(result, words, threshold), source=path)
+            result = self.predict_batch([pictures.read(index)[0]], bank, threshold=threshold)[0]
+            yield replace(result, source=path)
 
     def predict_batch(
-        self, pictures: Sequence[np.ndarray], bank: TextBank, *, keep_scores: bool = False
+        self,
+        pictures: Sequence[np.ndarray],
+        bank: TextBank,
+        *,
+        threshold: Threshold = 0.0,
+        keep_scores: bool = False,
     ) -> list[Segmentation]:
-        """Label several pictures; their windows share forward passes. The scores stay at feature resolution."""
+        """Label several pictures; their windows share forward passes. The scores stay at feature resolution.
+
+        Args:
+            pictures: uint8 RGB [H, W, 3] each.
+            bank: the words.
+            threshold: as in `predict`. Labels are refined behind it, as published: what had become background can
+                come to lie in another class's mask, and what a mask gives has no threshold.
+            keep_scores: put the scores into the results.
+
+        Raises:
+            ShapeError: an array is no picture. UsageError: the threshold is no probability, or of no class.
+        """
+        least_confidence(bank.class_names, threshold)
         results = []
         for score_map, picture in zip(self.score(pictures, bank), pictures, strict=True):
-            result = _label(score_map, picture.shape[:2], bank, keep_scores)
+            result = apply_threshold(_label(score_map, picture.shape[:2], bank, keep_scores), threshold)
             for refiner in self.label_refiners:
                 result = refiner.relabel(result, score_map=score_map, picture=picture)
             results.append(result)
@@ -273,30 +286,3 @@ def _label(score_map: ScoreMap, size: tuple[int, int], bank: TextBank, keep_scor
         class_names=bank.class_names,
         score_map=score_map if keep_scores else None,
     )
-
-
-def apply_threshold(result: Segmentation, classes: ClassList, threshold: float | Mapping[str, float]) -> Segmentation:
-    """Take the label from pixels whose probability is below their class's threshold."""
-    least = least_confidence(classes, threshold)
-    if not least.any():
-        return result
-    fallback = classes.background_index
-    other = no_label_id(len(classes.names)) if fallback is None else fallback
-    unsure = result.confidence < least[result.label_map]
-    label_map = np.where(unsure, np.array(other, dtype=result.label_map.dtype), result.label_map)
-    return replace(result, label_map=label_map)
-
-
-def least_confidence(classes: ClassList, threshold: float | Mapping[str, float]) -> np.ndarray:
-    """[K] float32, the least probability of each class, from one number or numbers by name.
-
-    Raises:
-        UsageError: no class of that name, or no probability.
-    """
-    by_name = threshold if isinstance(threshold, Mapping) else dict.fromkeys(classes.names, threshold)
-    for name, value in by_name.items():
-        if name not in classes.names:
-            raise UsageError(f"threshold for '{name}': there is no such class; classes: {', '.join(classes.names)}")
-        if not 0.0 <= value <= 1.0:
-            raise UsageError(f"threshold {value} for '{name}': a probability lies in [0, 1]")
-    return np.array([by_name.get(name, 0.0) for name in classes.names], dtype=np.float32)

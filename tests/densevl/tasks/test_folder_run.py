@@ -203,3 +203,12 @@ def test_outputs_of_old_classes_do_not_stay_beside_the_new(
     label(segmenter, pictures, out, classes="cat; sky; car", kinds=("labels",))
     label(segmenter, pictures, fresh, classes="cat; sky; car", kinds=("labels",))
     assert files_of(out) == files_of(fresh)
+
+
+def test_thresholds_of_a_run_are_those_of_one_picture(segmenter: Segmenter, pictures: Path, tmp_path: Path) -> None:
+    confidence = segmenter.predict(pictures / "a.png", parse_classes(CLASSES)).confidence
+    thresholds = {"cat": float(np.median(confidence)), "road": 1.0}
+    label(segmenter, pictures, tmp_path / "out", thresholds=thresholds)
+    alone = segmenter.predict(pictures / "a.png", parse_classes(CLASSES), threshold=thresholds)
+    assert (alone.label_map == 255).mean() > 0
+    np.testing.assert_array_equal(np.array(Image.open(tmp_path / "out/labels/a.png")), alone.label_map)

@@ -18,8 +18,6 @@ from densevl.extractors import MaskCLIPExtractor
 from densevl.heads import CosineHead
 from densevl.ops import merge_windows
 from densevl.tasks import Geometry, Segmenter
-from densevl.tasks.segmenter import apply_threshold
-from densevl.vocab import parse_classes
 from tests.tiny import tiny_clip
 
 CLASSES = ("cat", "sky", "road", "traffic light")
@@ -120,6 +118,7 @@ class Crown:
 
     def relabel(self, result: Segmentation, *, score_map: ScoreMap, picture: np.ndarray) -> Segmentation:
         assert score_map.scores.shape[1] == len(result.class_names) and picture.shape[:2] == result.label_map.shape
+        self.seen = result.label_map
         return replace(result, label_map=np.full_like(result.label_map, len(result.class_names) - 1))
 
 
@@ -134,6 +133,20 @@ def test_refiners_of_labels_come_last_wherever_they_stand() -> None:
     )
     result = refined.predict(random_picture(40, 60), CLASSES)
     assert (result.label_map == len(CLASSES) - 1).all() and len(flip.seen) == 1
+
+
+def test_a_threshold_acts_before_labels_are_refined_and_once() -> None:
+    crown, plain = Crown(), make_segmenter(short_side=96)
+    refined = Segmenter(
+        plain.extractor, plain.text_encoder, head=plain.head, geometry=plain.geometry, score_refiners=[crown]
+    )
+    picture, bank = random_picture(40, 60), plain.encode(CLASSES)
+    least = float(np.median(plain.predict(picture, CLASSES).confidence))
+    expected = plain.predict_batch([picture], bank, threshold=least)[0]
+    assert 0 < (expected.label_map == 255).mean() < 1
+    (result,) = refined.predict_batch([picture], bank, threshold=least)
+    np.testing.assert_array_equal(crown.seen, expected.label_map)
+    assert (result.label_map == len(CLASSES) - 1).all()  # unsure pixels too keep what the refiner says
 
 
 def test_windows_equal_the_plain_form_of_the_papers(windowed: Segmenter) -> None:
@@ -212,25 +225,6 @@ def test_a_bare_background_class_gets_rivals_unless_the_model_says_no(segmenter:
     segmenter.rivals = False
     assert len(segmenter.encode("cat; background").vectors) == 2
     segmenter.rivals = True
-
-
-def make_result(confidence: list[float], labels: list[int], names: tuple[str, ...]) -> Segmentation:
-    return Segmentation(
-        label_map=np.array([labels], np.uint8),
-        confidence=np.array([confidence], np.float32),
-        doubt_map=np.zeros((1, 1), np.float32),
-        class_names=names,
-    )
-
-
-def test_a_threshold_sends_unsure_pixels_to_the_background_class_or_to_no_label() -> None:
-    result = make_result([0.9, 0.4, 0.4, 0.9], [0, 0, 1, 1], ("cat", "dog"))
-    per_class = apply_threshold(result, parse_classes(["cat", "dog"]), {"cat": 0.5})
-    assert per_class.label_map.tolist() == [[0, 255, 1, 1]]
-    with_background = replace(result, class_names=("cat", "dog", "background"))
-    classes = parse_classes(["cat", "dog", "background"])
-    assert apply_threshold(with_background, classes, 0.5).label_map.tolist() == [[0, 2, 2, 1]]
-    assert apply_threshold(result, parse_classes(["cat", "dog"]), 0.0) is result
 
 
 @pytest.mark.parametrize("threshold", [1.5, -0.1, {"cow": 0.5}, {"cat": 2.0}])
