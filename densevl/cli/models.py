@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from densevl.core.errors import EXIT_DONE, UnknownNameError, UsageError, WeightsError
+from densevl.core.errors import EXIT_DONE, UsageError, WeightsError
 
 if TYPE_CHECKING:
     from densevl.weights import WeightsRow
@@ -19,15 +19,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags."""
     parser.add_argument("action", choices=("list", "show", "verify"), help="list all, show one, verify hashes")
     parser.add_argument("name", nargs="?", metavar="NAME", help="a model, or weights, by name")
+    parser.add_argument("--datasets", action="store_true", help="list the models on data sets, for `densevl eval`")
     parser.add_argument("--json", action="store_true", help="JSON on stdout")
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the verb."""
+    if args.datasets and args.action != "list":
+        raise UsageError("--datasets is for `models list`")
     if args.action == "list":
         if args.name is not None:
             raise UsageError(f"`models list` takes no name; did you mean `models show {args.name}`?")
-        return list_models(as_json=args.json)
+        return list_on_datasets(as_json=args.json) if args.datasets else list_models(as_json=args.json)
     if args.action == "show":
         if args.name is None:
             raise UsageError("`models show` needs the NAME of a model; `models list` lists them")
@@ -48,6 +51,19 @@ def list_models(*, as_json: bool) -> int:
             for weights in model["weights"]
         ] or [(model["name"], "none", "", "", "")]
     _print_table(rows)
+    print("\nWith the settings published for a data set, such as trident-b16-voc21: densevl models list --datasets")
+    return EXIT_DONE
+
+
+def list_on_datasets(*, as_json: bool) -> int:
+    """Print every config of a model on a data set, and what it is."""
+    from densevl.core.config import dataset_configs
+
+    about = {name: _first_line(path.read_text(encoding="utf-8")) for name, path in dataset_configs().items()}
+    if as_json:
+        print(json.dumps(about, indent=2))
+    else:
+        _print_table([("MODEL ON A DATA SET", "ABOUT"), *about.items()])
     return EXIT_DONE
 
 
@@ -93,16 +109,15 @@ def _model_names() -> list[str]:
 
 
 def _weights_of(name: str | None) -> list[str]:
-    from densevl.core.config import ALIASES, model_configs, read_config
+    from densevl.core.config import ALIASES, dataset_configs, model_configs, read_config, unknown_model
     from densevl.weights import TABLE
 
     if name is None:
         return list(TABLE)
     if name in TABLE:
         return [name]
-    models = model_configs()
-    if ALIASES.get(name, name) not in models:
-        raise UnknownNameError("model or weights", name, [*models, *ALIASES, *TABLE], "See `densevl models list`.")
+    if ALIASES.get(name, name) not in model_configs() | dataset_configs():
+        raise unknown_model(name, kind="model or weights", others=TABLE)
     return list(read_config(name).get("weights", []))
 
 

@@ -3,14 +3,15 @@
 A config is a Python file with `_base_` inheritance. `dict(type="densevl.heads.CosineHead", logit_scale=100.0)` builds
 that class with those arguments, inner dicts first; lists are built item by item. What stands in
 `parts = dict(clip_model=dict(type=...))` is built first and shared: `"$clip_model"` stands for the object. There is no
-registry: a class's path is its name. A model's name is its file's: `maskclip-b16` is `configs/**/maskclip_b16.py`.
+registry: a class's path is its name. A model's name is its file's: `maskclip-b16` is `configs/**/maskclip_b16.py`, and
+`maskclip_b16_voc21.py` beside it is that model on a data set.
 """
 
 from __future__ import annotations
 
 import difflib
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,18 +30,37 @@ def config_folder() -> Path:
     return inside if inside.is_dir() else package.parent / "configs"
 
 
+def _data_set_names() -> tuple[str, ...]:
+    """The data sets that models are evaluated on by name, such as voc21: `configs/_base_/datasets/*.py`."""
+    return tuple(sorted(path.stem for path in config_folder().glob("_base_/datasets/*.py")))
+
+
 def model_configs(field: str = "*") -> dict[str, Path]:
-    """Every model we ship, or those of one folder such as `segmentation`, by name; `train_...` files train one."""
+    """Every model we ship, or those of one folder such as `segmentation`, by name; none of `dataset_configs`."""
+    return {name: path for name, path in _named_configs(field).items() if not _is_of_data_set(path)}
+
+
+def dataset_configs(field: str = "*") -> dict[str, Path]:
+    """Every model on a data set, with the settings it was published with there, by name: `trident-b16-voc21`."""
+    return {name: path for name, path in _named_configs(field).items() if _is_of_data_set(path)}
+
+
+def _named_configs(field: str) -> dict[str, Path]:
+    """By name, but for `train_...` files, which train a model."""
     files = sorted(config_folder().glob(f"{field}/*/*.py"))
-    models = (path for path in files if "_base_" not in path.parts and not path.stem.startswith("train_"))
-    return {path.stem.replace("_", "-"): path for path in models}
+    named = (path for path in files if "_base_" not in path.parts and not path.stem.startswith("train_"))
+    return {path.stem.replace("_", "-"): path for path in named}
+
+
+def _is_of_data_set(path: Path) -> bool:
+    return path.stem.endswith(tuple(f"_{name}" for name in _data_set_names()))
 
 
 def find_config(name_or_path: str | Path) -> Path:
     """The file of a model name or the file itself; `configs/...` is also looked for among the configs we ship.
 
     Raises:
-        UnknownNameError: neither a model of ours nor a file; names the nearest.
+        UnknownNameError: neither a model of ours, on a data set or not, nor a file; names the nearest.
     """
     path = Path(name_or_path)
     if path.suffix == ".py":
@@ -50,10 +70,25 @@ def find_config(name_or_path: str | Path) -> Path:
                 return place
         raise ConfigError(f"no config file {path}: give a .py config, or a model name (densevl models list)")
     name = ALIASES.get(str(name_or_path), str(name_or_path))
-    models = model_configs()
-    if name not in models:
-        raise UnknownNameError("model", str(name_or_path), [*models, *ALIASES], "See `densevl models list`.")
-    return models[name]
+    named = _named_configs("*")
+    if name not in named:
+        raise unknown_model(str(name_or_path))
+    return named[name]
+
+
+def unknown_model(name: str, field: str = "*", *, kind: str = "model", others: Iterable[str] = ()) -> UnknownNameError:
+    """The error for a name that no model of a field has: the nearest of all names, else those of the models alone.
+
+    Args:
+        name: what was asked for.
+        field: folder of the models, such as `segmentation`.
+        kind: what the name should have been.
+        others: names that would have done as well.
+    """
+    models = model_configs(field)
+    known = [*models, *(alias for alias, full in ALIASES.items() if full in models), *others]
+    near = difflib.get_close_matches(name, [*known, *dataset_configs(field)], n=3, cutoff=0.5)
+    return UnknownNameError(kind, name, near or known, "See `densevl models list`.")
 
 
 def read_config(name_or_path: str | Path) -> Config:

@@ -7,8 +7,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from densevl.core.config import ALIASES, build_model, find_config, model_configs, override, read_config
-from densevl.core.errors import UnknownNameError, WeightsError
+from densevl.core.config import (
+    ALIASES,
+    build_model,
+    dataset_configs,
+    find_config,
+    model_configs,
+    override,
+    read_config,
+    unknown_model,
+)
+from densevl.core.errors import WeightsError
 from densevl.engine.runtime import pick_device, pick_precision
 from densevl.weights import find
 
@@ -41,7 +50,7 @@ def choose_model(preference: Sequence[str] = PREFERENCE) -> tuple[str, str]:
     Raises:
         WeightsError: no model can run; says how to get the embedded one.
     """
-    passed_over = []
+    passed_over: list[str] = []
     for name in preference:
         missing = missing_weights(name)
         if not missing:
@@ -57,10 +66,9 @@ def require_field(name_or_config: str | Path, field: str) -> None:
     Raises:
         UnknownNameError: it is not; names those that are.
     """
-    models = model_configs(field)
-    known = [*models, *(alias for alias, name in ALIASES.items() if name in models)]
-    if Path(name_or_config).suffix != ".py" and str(name_or_config) not in known:
-        raise UnknownNameError(f"{field} model", str(name_or_config), known, "See `densevl models list`.")
+    name = ALIASES.get(str(name_or_config), str(name_or_config))
+    if Path(name).suffix != ".py" and name not in model_configs(field) | dataset_configs(field):
+        raise unknown_model(str(name_or_config), field, kind=f"{field} model")
 
 
 def load(

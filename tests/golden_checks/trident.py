@@ -29,7 +29,6 @@ from tests.golden_reader import GoldenFile, assert_close
 ATOL = 1e-5
 SCORE_ATOL = 1e-4  # of logits and probabilities of the whole way
 NEAR_TIE = 1e-4
-DATASETS = "configs/_base_/datasets/trident.py"
 
 
 def weights_of(file: GoldenFile, part: str) -> dict[str, torch.Tensor]:
@@ -221,7 +220,7 @@ def _check_guided(file: GoldenFile, case: str) -> None:
 
 def _check_halves(file: GoldenFile, case: str) -> None:
     """Cityscapes: SAM sees two halves, with the thresholds of that data set."""
-    guidance = build(read_config(DATASETS).settings.cityscapes.overrides["model.extractor.guidance"])
+    guidance = build(read_config("trident-b16-cityscapes").model.extractor.guidance)
     assert guidance.halves
     views = [
         (file.tensor(f"{case}/sam_attn{half}")[0].split(1, dim=1), file.tensor(f"{case}/sam_v{half}")[0])

@@ -3,6 +3,7 @@
 parts = dict(
     dino=dict(type="densevl.backbones.load_dino", name="dino-vit-b16"),
     sam=dict(type="densevl.backbones.load_sam", name="sam-vit-b"),
+    patch=16,  # CLIP's
 )
 model = dict(
     type="densevl.tasks.Segmenter",
@@ -19,5 +20,5 @@ model = dict(
     geometry=dict(type="densevl.tasks.Geometry", short_side=448),
     rivals=False,  # a background is the words that its list gives it, as published
 )
-# what --refine sam adds; not part of the published tables
-refine = dict(sam=[dict(type="densevl.refiners.SAMMaskRefiner", sam="$sam", stride=16)])
+# what --refine sam adds; the published figures have it, with a threshold of each data set's own
+refine = dict(sam=[dict(type="densevl.refiners.SAMMaskRefiner", sam="$sam", stride="$patch")])

@@ -1,4 +1,4 @@
-"""ClearCLIP, ViT-B/16 OpenAI. Published with --window 224 --stride 224 for Cityscapes."""
+"""ClearCLIP, ViT-B/16 OpenAI."""
 
 _base_ = ["../../_base_/models/self_attention.py"]
 

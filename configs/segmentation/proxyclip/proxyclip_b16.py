@@ -1,4 +1,4 @@
-"""ProxyCLIP, ViT-B/16 OpenAI with DINO ViT-B/8. Published with --short-side 448 for ADE20K and Cityscapes."""
+"""ProxyCLIP, ViT-B/16 OpenAI with DINO ViT-B/8."""
 
 _base_ = ["../../_base_/models/self_attention.py"]
 

@@ -1,4 +1,4 @@
-"""SCLIP, ViT-B/16 OpenAI. Published with --short-side 560 for Cityscapes and 448 for COCO-Stuff."""
+"""SCLIP, ViT-B/16 OpenAI."""
 
 _base_ = ["../../_base_/models/self_attention.py"]
 

@@ -3,5 +3,7 @@
 _base_ = ["../../_base_/models/trident.py"]
 
 weights = ["clip-vit-h14-laion2b", "dino-vit-b16", "sam-vit-b"]
-parts = dict(clip_model=dict(type="densevl.backbones.load_clip", model="ViT-H-14", pretrained="laion2b"))
-refine = dict(sam=[dict(type="densevl.refiners.SAMMaskRefiner", sam="$sam", stride=14)])
+parts = dict(
+    clip_model=dict(type="densevl.backbones.load_clip", model="ViT-H-14", pretrained="laion2b"),
+    patch=14,
+)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from densevl.cli import models
-from densevl.core.config import model_configs, read_config
+from densevl.core.config import dataset_configs, model_configs, read_config
 from densevl.core.errors import UnknownNameError, UsageError, WeightsError
 from densevl.weights import get_row
 from tests.densevl.weights.test_locate import write
@@ -27,11 +27,25 @@ def test_every_model_names_weights_of_the_table(name: str) -> None:
 
 def test_list_names_every_model_and_says_missing(bare_machine: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("list") == 0
-    lines = capsys.readouterr().out.splitlines()
+    *lines, _, last = capsys.readouterr().out.splitlines()
     assert {line.split()[0] for line in lines[1:]} == set(model_configs())
+    assert "models list --datasets" in last
     (line,) = [line for line in lines if line.startswith("maskclip-b16 ")]
     assert line.split()[1] == "clip-vit-b16-laion2b"
     assert line.endswith("missing")
+
+
+def test_models_on_data_sets_are_a_list_of_their_own(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("list", "--datasets") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert {line.split()[0] for line in lines[1:]} == set(dataset_configs())
+    assert run("list", "--datasets", "--json") == 0
+    about = json.loads(capsys.readouterr().out)
+    assert about["trident-b16-voc21"] == "Trident on PASCAL VOC with background, as published: refined by SAM."
+    with pytest.raises(UsageError, match="is for `models list`"):
+        run("show", "lite", "--datasets")
+    assert run("show", "trident-b16-voc21") == 0
+    assert "SAMMaskRefiner" in capsys.readouterr().out
 
 
 def test_list_says_where_weights_were_found(bare_machine: Path, capsys: pytest.CaptureFixture[str]) -> None:

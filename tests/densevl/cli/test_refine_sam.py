@@ -71,6 +71,6 @@ def test_trident_refines_with_the_sam_it_sees_with(name: str) -> None:
     (node,) = score_refiners(config, "sam")
     assert node["sam"] == config.model.extractor.sam == "$sam"
     patch = int(config.parts.clip_model.model.rpartition("-")[2])
-    assert node["stride"] == patch
-    assert "score_refiners" not in config.model  # published without
-    SAMMaskRefiner(tiny_sam(), stride=node["stride"])
+    assert node["stride"] == "$patch" and config.parts.patch == patch
+    assert "score_refiners" not in config.model  # the configs of data sets have it
+    SAMMaskRefiner(tiny_sam(), stride=patch)

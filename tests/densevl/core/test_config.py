@@ -10,11 +10,13 @@ from densevl.core.config import (
     build,
     build_model,
     config_folder,
+    dataset_configs,
     find_config,
     import_path,
     model_configs,
     override,
     read_config,
+    unknown_model,
 )
 from densevl.core.errors import ConfigError, UnknownNameError, UsageError
 from densevl.heads import CosineHead
@@ -62,6 +64,22 @@ def test_a_model_is_found_by_name_alias_and_file(tmp_path: Path) -> None:
         find_config("maskclip-b17")
     with pytest.raises(ConfigError, match="no config file"):
         find_config("absent.py")
+
+
+def test_models_on_data_sets_are_found_and_listed_apart() -> None:
+    assert find_config("trident-b16-voc21") == dataset_configs("segmentation")["trident-b16-voc21"]
+    assert "trident-b16" in model_configs() and "trident-b16-voc21" not in model_configs()
+    assert not dataset_configs("video")
+
+
+def test_an_unknown_name_is_answered_with_the_nearest_or_with_models_alone() -> None:
+    with pytest.raises(UnknownNameError, match="did you mean trident-b16-voc21 or"):
+        find_config("trident-b16-voc22")
+    with pytest.raises(UnknownNameError, match="known: clearclip-b16, ") as caught:
+        find_config("?")
+    assert "voc21" not in str(caught.value)
+    error = unknown_model("?", "video", kind="video model", others=["own"])
+    assert "unknown video model '?': known: own, vifi-clip-b16, vifi-clip-lite." in str(error)
 
 
 def test_a_shipped_config_is_found_by_its_path_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

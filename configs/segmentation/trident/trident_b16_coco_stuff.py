@@ -1,0 +1,7 @@
+"""Trident on COCO-Stuff, as published: refined by SAM."""
+
+_base_ = ["./trident_b16.py", "../../_base_/datasets/coco_stuff.py"]
+
+protocol = dict(like="trident", classes="coco_stuff@trident")
+refine = dict(sam=[dict(type="densevl.refiners.SAMMaskRefiner", sam="$sam", stride="$patch", coarse_thresh=0.05)])
+model = dict(geometry=dict(short_side=448), score_refiners=refine["sam"])

@@ -1,0 +1,6 @@
+"""Trident by ViT-H/14 on ADE20K, as published."""
+
+_base_ = ["./trident_b16_ade20k.py"]
+
+weights = ["clip-vit-h14-laion2b", "dino-vit-b16", "sam-vit-b"]
+parts = dict(clip_model=dict(model="ViT-H-14", pretrained="laion2b"), patch=14)

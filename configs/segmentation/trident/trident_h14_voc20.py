@@ -1,0 +1,6 @@
+"""Trident by ViT-H/14 on PASCAL VOC without background, as published."""
+
+_base_ = ["./trident_b16_voc20.py"]
+
+weights = ["clip-vit-h14-laion2b", "dino-vit-b16", "sam-vit-b"]
+parts = dict(clip_model=dict(model="ViT-H-14", pretrained="laion2b"), patch=14)
