@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from densevl.engine.journal import Record
-from densevl.tasks.run_documents import csv_document
+from densevl.engine.documents import csv_document
 from video.results import ClipPrediction
 from video.watch import Timeline
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from densevl.tasks.run_documents import csv_document
+from densevl.engine.documents import csv_document
 from video.clip_result import ClipResult
 from video.timeline_strip import draw_strip, encode_strip
 from video.watch import Timeline

@@ -6,7 +6,7 @@ at its door and calls no sibling; the task conducts.
     pixels    [B, 3, H, W] float RGB in [0, 1]; each backbone normalises for itself
     features  FeatureMap [B, D, h, w] (+ guide [B, G, h, w])
     text      TextBank [Q, D], Q queries (synonyms) of K classes
-    scores    [B, K, h, w] at feature resolution, probabilities or logits
+    scores    [B, K, h, w] at feature resolution, probabilities or logits; or [B, Q, h, w], of each query
     labels    [H, W] by the fused class map: ops/resize.py
 """
 
@@ -75,9 +75,10 @@ class FeatureRefiner(Protocol):
 
 @runtime_checkable
 class Head(Protocol):
-    """Features [..., D] x TextBank [Q, D] -> scores [..., K]; pixels, images and clips alike."""
+    """Features [..., D] x TextBank [Q, D] -> scores [..., K] or [..., Q]; pixels, images and clips alike."""
 
     softmax: bool  # the scores are probabilities; else logits
+    over_queries: bool  # the scores are of the Q queries; else of the K classes
 
     def __call__(self, features: Tensor, bank: TextBank) -> Tensor:
         """Score."""
@@ -86,7 +87,10 @@ class Head(Protocol):
 
 @runtime_checkable
 class ScoreRefiner(Protocol):
-    """Scores [B, K, h, w] -> scores [B, K, h', w'], knowing the pixels [B, 3, H, W], features and words behind them."""
+    """Scores [B, K, h, w] -> scores [B, K, h', w'], knowing the pixels [B, 3, H, W], features and words behind them.
+
+    Where the head scores queries, so do these: [B, Q, h, w].
+    """
 
     def __call__(self, scores: Tensor, *, pixels: Tensor, feature_map: FeatureMap, bank: TextBank) -> Tensor:
         """Refine."""

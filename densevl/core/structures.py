@@ -111,17 +111,19 @@ class TextBank:
 
 @dataclass(frozen=True, eq=False)
 class ScoreMap:
-    """Class scores of one picture at feature resolution; the full [K, H, W] tensor is never built.
+    """Scores of one picture at feature resolution; the full [K, H, W] tensor is never built.
 
     Attributes:
-        scores: [W, K, h, w], one map a window.
+        scores: [W, K, h, w] of classes, or [W, Q, h, w] of their queries, one map a window.
         canvas: (H', W'), size of the resized picture.
         extent: (height, width) in pixels of the resized picture that a grid [h, w] spans; more than the window
             where the extractor padded.
         boxes: [W, 4] long, x0 y0 x1 y1 of each window on the canvas. None: one map over the whole picture, which
             is interpolated in one step to the size asked for; windows are averaged on the canvas first.
-        logits: the scores are no probabilities yet: a softmax over the classes follows where they have been
-            averaged and interpolated.
+        logits: the scores are no probabilities yet: a softmax over all rows follows where they have been averaged and
+            interpolated.
+        class_index: [Q] long, the class of each row of queries. A class is as probable as its best query. None: row k
+            is class k.
     """
 
     scores: Tensor
@@ -129,15 +131,23 @@ class ScoreMap:
     extent: tuple[float, float]
     boxes: Tensor | None = None
     logits: bool = False
+    class_index: Tensor | None = None
 
     def __post_init__(self) -> None:
-        """Check that there is one box a window, or one window without boxes."""
+        """Check that there is one box a window, or one window without boxes, and a class for each row."""
         _check(self.scores.ndim == 4, "scores [W, K, h, w]", tuple(self.scores.shape))
-        windows = self.scores.shape[0]
+        windows, rows = self.scores.shape[:2]
+        if self.class_index is not None:
+            _check(tuple(self.class_index.shape) == (rows,), f"class_index [{rows}]", tuple(self.class_index.shape))
         if self.boxes is None:
             _check(windows == 1, "one window where there are no boxes", f"{windows} windows")
         else:
             _check(tuple(self.boxes.shape) == (windows, 4), f"boxes [{windows}, 4]", tuple(self.boxes.shape))
+
+    @property
+    def num_classes(self) -> int:
+        """K, the number of classes."""
+        return self.scores.shape[1] if self.class_index is None else int(self.class_index.max()) + 1
 
 
 @dataclass(frozen=True, eq=False)

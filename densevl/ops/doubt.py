@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import torch
+from einops import rearrange
 from torch import Tensor
 
 from densevl.core.errors import ShapeError
+from densevl.core.structures import ScoreMap
+from densevl.ops.probability import best_query
+from densevl.ops.resize import label_picture
 
 
 def doubt(scores: Tensor, *, logit_scale: float | None = None) -> Tensor:
@@ -28,3 +35,24 @@ def doubt(scores: Tensor, *, logit_scale: float | None = None) -> Tensor:
     probabilities = scores if logit_scale is None else (scores * logit_scale).softmax(dim=-1)
     best = probabilities.topk(2, dim=-1).values  # [..., 2]
     return 1 - (best[..., 0] - best[..., 1])
+
+
+def doubt_map(score_map: ScoreMap) -> np.ndarray:
+    """Doubt of a picture at the size the model saw.
+
+    The doubt of each patch, between classes, averaged over windows and interpolated as scores are.
+
+    Args:
+        score_map: scores of one picture.
+
+    Returns:
+        [H', W'] float32.
+    """
+    by_pixel = rearrange(score_map.scores, "n k h w -> n h w k")
+    probabilities = by_pixel.softmax(dim=-1) if score_map.logits else by_pixel
+    if score_map.class_index is not None:
+        probabilities = best_query(probabilities, score_map.class_index, score_map.num_classes)
+    scores = doubt(probabilities)[:, None]  # [W, 1, h, w]
+    # one class: its "winning score" is the doubt itself
+    one_class = replace(score_map, scores=scores, logits=False, class_index=None)
+    return label_picture(one_class, score_map.canvas)[1]

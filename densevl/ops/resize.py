@@ -77,7 +77,8 @@ def window_class_map(score_map: ScoreMap, size: Size) -> tuple[np.ndarray, np.nd
     """
     if score_map.boxes is None:
         raise ShapeError("expected a score map with boxes, got one without; use class_map or label_picture")
-    return _label(*_lay_out_windows(score_map, score_map.boxes, size))
+    labels, best = _label(*_lay_out_windows(score_map, score_map.boxes, size))
+    return _to_classes(labels, score_map), best
 
 
 def _lay_out_windows(score_map: ScoreMap, boxes: Tensor, size: Size) -> Layout:
@@ -108,25 +109,28 @@ def label_picture(score_map: ScoreMap, size: Size) -> tuple[np.ndarray, np.ndarr
 
     Returns:
         labels [H, W] uint8 (uint16 above 255 classes) and confidence [H, W] float32: the winning score; of logits the
-        winner's probability, by the softmax of the interpolated logits of all classes.
+        winner's probability, by the softmax of the interpolated logits of all rows. Where these are queries, the label
+        is the winning query's class.
 
     Raises:
         ShapeError: as `class_map` and `window_class_map`.
     """
     layout = _lay_out_map(score_map, size)
     labels, best = _label(*layout)
-    return labels, _probability(*layout, best) if score_map.logits else best
+    if score_map.logits:
+        best = np.exp(np.minimum(best - _log_total(*layout), 0.0))
+    return _to_classes(labels, score_map), best
 
 
 def interpolate_scores(score_map: ScoreMap, size: Size) -> Tensor:
-    """The scores that `label_picture` takes the largest of, all of them: for sizes and classes that are few enough.
+    """The scores that `label_picture` takes the largest of, all rows: for sizes and classes that are few enough.
 
     Args:
         score_map: scores of one picture.
         size: (H, W) wanted.
 
     Returns:
-        [K, H, W] float32.
+        [K, H, W] or, of queries, [Q, H, W] float32.
 
     Raises:
         ShapeError: as `class_map` and `window_class_map`.
@@ -135,23 +139,46 @@ def interpolate_scores(score_map: ScoreMap, size: Size) -> Tensor:
     return apply_taps(_as_maps(scores.float()), rows, cols)
 
 
+def log_total(score_map: ScoreMap, size: Size) -> Tensor:
+    """The logarithm of the summed exponentials of all rows' interpolated logits: what a softmax divides by.
+
+    Args:
+        score_map: logits of one picture.
+        size: (H, W) wanted.
+
+    Returns:
+        [H, W] float32.
+
+    Raises:
+        ShapeError: as `class_map` and `window_class_map`.
+    """
+    return torch.from_numpy(_log_total(*_lay_out_map(score_map, size))).to(score_map.scores.device)
+
+
 def _lay_out_map(score_map: ScoreMap, size: Size) -> Layout:
     if score_map.boxes is None:
         return _lay_out(score_map.scores[0], size, score_map.canvas, score_map.extent)
     return _lay_out_windows(score_map, score_map.boxes, size)
 
 
-def _probability(scores: Tensor, rows: Taps, cols: Taps, best: np.ndarray) -> np.ndarray:
-    """The largest logits [H, W] of a class map -> their probabilities [H, W], band by band."""
+def _to_classes(rows: np.ndarray, score_map: ScoreMap) -> np.ndarray:
+    """Winning rows [H, W] -> their classes."""
+    if score_map.class_index is None:
+        return rows
+    kind = np.uint8 if score_map.num_classes <= WIDEST_8_BIT else np.uint16
+    return score_map.class_index.cpu().numpy().astype(kind)[rows]
+
+
+def _log_total(scores: Tensor, rows: Taps, cols: Taps) -> np.ndarray:
+    """Logits of windows [I, J, K, h, w] and the taps of both axes -> [H, W], band by band."""
     grid = _as_maps(scores.detach().float())  # [K, I * h, J * w]
     height = max(1, _BAND_FLOATS // (len(grid) * len(cols.nodes)))
-    probability = np.empty_like(best)
-    for top in range(0, len(best), height):
+    total = np.empty((len(rows.nodes), len(cols.nodes)), dtype=np.float32)
+    for top in range(0, len(total), height):
         nodes, row_taps = _block_taps(rows, slice(top, top + height))
         logits = apply_taps(grid[:, nodes], row_taps, cols)  # [K, n, W]
-        ratio = best[top : top + height] - logits.logsumexp(dim=0).cpu().numpy()
-        probability[top : top + height] = np.exp(np.minimum(ratio, 0.0))
-    return probability
+        total[top : top + height] = logits.logsumexp(dim=0).cpu().numpy()
+    return total
 
 
 def _as_maps(scores: Tensor) -> Tensor:

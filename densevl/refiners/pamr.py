@@ -20,8 +20,8 @@ from densevl.ops.resize import interpolate_scores
 class PAMRRefiner:
     """Scores of a picture -> scores that follow its edges, of any model; see `ops.pamr`.
 
-    Windows are averaged first, then the scores are interpolated to the picture's own size and refined there: the whole
-    [K, H, W], which is why a budget bounds it. Within the budget this is the published way. Beyond it everything
+    Windows are averaged first, then the scores, of queries where the model has those, are interpolated to the picture's
+    own size and refined there: the whole [K, H, W], which is why a budget bounds it. Within the budget this is the published way. Beyond it everything
     happens on a smaller grid of the same shape, where the same distances reach further, and the labels are
     interpolated from there: cheaper, and coarser than the picture.
 
@@ -30,7 +30,7 @@ class PAMRRefiner:
     Attributes:
         steps: how often every pixel takes the mean of its neighbours; 0 leaves the scores alone.
         dilations: distances of the neighbours in pixels of the grid, eight each.
-        budget: numbers held: (classes + neighbours) x pixels of the grid. 2^25 are 128 MiB, a picture of 0.57 MP with
+        budget: numbers held: (classes or queries + neighbours) x pixels of the grid. 2^25 are 128 MiB, a picture of 0.57 MP with
             11 classes or of 0.17 MP with 150; at most 2.5 times that was measured in use.
     """
 
@@ -57,8 +57,8 @@ class PAMRRefiner:
         refined = pamr(pixels, scores, steps=self.steps, dilations=self.dilations)
         return replace(score_map, scores=refined, extent=score_map.canvas, boxes=None)
 
-    def grid(self, size: tuple[int, int], num_classes: int) -> tuple[int, int]:
+    def grid(self, size: tuple[int, int], num_scores: int) -> tuple[int, int]:
         """(h, w) on which a picture of size (H, W) is refined: its own, or as much of it as the budget holds."""
-        numbers = (num_classes + 8 * len(self.dilations)) * size[0] * size[1]
+        numbers = (num_scores + 8 * len(self.dilations)) * size[0] * size[1]
         scale = min(1.0, math.sqrt(self.budget / numbers))
         return max(1, int(size[0] * scale)), max(1, int(size[1] * scale))

@@ -14,10 +14,11 @@ from densevl import __version__
 from densevl.core.files import sha256_bytes, write_atomic
 from densevl.data import FrameSource, PictureSource
 from densevl.data.pictures import shown
+from densevl.engine.documents import csv_document
 from densevl.engine.journal import Journal
 from densevl.engine.pipeline import Failure, Pipeline, fixed_groups
 from densevl.tasks.mask_generator import MaskGenerator, PictureMasks
-from densevl.tasks.run_documents import RunResult, csv_document, failed_document, run_document
+from densevl.tasks.run_documents import RunResult, failed_document, run_document
 from densevl.visualize.overlay import draw_overlay
 from densevl.visualize.writers import encode_jpeg
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import itertools
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -14,6 +11,7 @@ from typing import Any
 
 from densevl.core.structures import Segmentation, no_label_id
 from densevl.data.pictures import shown
+from densevl.engine.documents import csv_document, json_document
 from densevl.engine.journal import Record
 from densevl.engine.pipeline import Failure, RunCount
 from densevl.engine.runtime import versions
@@ -68,7 +66,7 @@ def run_document(settings: Mapping[str, Any], result: RunResult, *, started: dat
         "batch_size": batch_size,
         "versions": versions(),
     }
-    return json.dumps(document, ensure_ascii=False, indent=1).encode() + b"\n"
+    return json_document(document)
 
 
 def picture_row(result: Segmentation, origin: str | Path) -> dict[str, Any]:
@@ -89,7 +87,7 @@ def classes_document(classes: ClassList) -> bytes:
         for index, (name, words, colour) in enumerate(zip(classes.names, classes.synonyms, colours, strict=True))
     ]
     document = {"no_label": no_label_id(len(classes.names)), "classes": listed}
-    return json.dumps(document, ensure_ascii=False, indent=1).encode() + b"\n"
+    return json_document(document)
 
 
 def summary_document(records: Iterable[Record], class_names: Sequence[str]) -> bytes:
@@ -108,13 +106,6 @@ def _summary_line(record: Record) -> list[Any]:
 def failed_document(failed: Iterable[Failure]) -> bytes:
     """failed.csv: a line an input that could not be done, with the reason."""
     return csv_document([["name", "reason"], *([failure.name, failure.reason] for failure in failed)])
-
-
-def csv_document(lines: Iterable[Sequence[Any]]) -> bytes:
-    """Rows as UTF-8 csv."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(lines)
-    return text.getvalue().encode()
 
 
 def report_rows(records: Iterable[Record], class_names: Sequence[str], *, with_overlay: bool) -> list[ReportRow]:

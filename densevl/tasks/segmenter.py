@@ -29,7 +29,7 @@ from densevl.data.folders import open_source
 from densevl.data.pictures import read_picture
 from densevl.data.transforms import resize_picture, to_pixels
 from densevl.engine.runtime import autocast, is_out_of_memory
-from densevl.ops.doubt import doubt
+from densevl.ops.doubt import doubt_map
 from densevl.ops.resize import label_picture
 from densevl.tasks.geometry import Geometry
 from densevl.tasks.thresholds import Threshold, apply_threshold, least_confidence
@@ -57,7 +57,7 @@ class Segmenter(nn.Module):
         extractor: pixels -> FeatureMap.
         text_encoder: words -> vectors where the features live.
         head: features and vectors -> scores. Where they are logits, windows and pixels are made of logits, and the
-            softmax comes last.
+            softmax comes last; where they are of queries, so does the best one of each class.
         geometry: resize rule and windows.
         refiners: FeatureMap -> FeatureMap, in order.
         score_refiners: scores -> scores, in order; first those of a window, then those of the picture, then of labels.
@@ -218,13 +218,15 @@ class Segmenter(nn.Module):
         for windows in by_shape.values():  # windows of one picture have one shape, so their order is kept
             for window, score in zip(windows, self._forward_all(windows, bank), strict=True):
                 scores[window.picture].append(score)
+        class_index = bank.class_index.cpu() if self.head.over_queries else None
         return [
             ScoreMap(
-                scores=(stacked := torch.stack(scores[index])),  # [W, K, h, w]
+                scores=(stacked := torch.stack(scores[index])),  # [W, K, h, w], or Q for K
                 canvas=canvases[index],
                 extent=self._extent(stacked, canvases[index], boxes[index]),
                 boxes=boxes[index],
                 logits=not self.head.softmax,
+                class_index=class_index,
             )
             for index in range(len(pictures))
         ]
@@ -255,7 +257,7 @@ class Segmenter(nn.Module):
             start += len(batch)
 
     def forward(self, pixels: Tensor, bank: TextBank, originals: Sequence[np.ndarray] | None = None) -> Tensor:
-        """Pixels [B, 3, H, W] in [0, 1] -> scores [B, K, h, w].
+        """Pixels [B, 3, H, W] in [0, 1] -> scores [B, K, h, w], or [B, Q, h, w] where the head scores queries.
 
         Args:
             pixels: of pictures or windows.
@@ -275,14 +277,10 @@ class Segmenter(nn.Module):
 
 def _label(score_map: ScoreMap, size: tuple[int, int], bank: TextBank, keep_scores: bool) -> Segmentation:
     labels, confidence = label_picture(score_map, size)
-    by_pixel = rearrange(score_map.scores, "n k h w -> n h w k")
-    doubt_scores = doubt(by_pixel, logit_scale=1.0 if score_map.logits else None)[:, None]  # [W, 1, h, w]
-    # one class: its "winning score" is the doubt itself, merged over windows as the scores are
-    doubt_map = label_picture(replace(score_map, scores=doubt_scores, logits=False), score_map.canvas)[1]  # [H', W']
     return Segmentation(
         label_map=labels,
         confidence=confidence,
-        doubt_map=doubt_map,
+        doubt_map=doubt_map(score_map),
         class_names=bank.class_names,
         score_map=score_map if keep_scores else None,
     )

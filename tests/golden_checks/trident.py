@@ -10,14 +10,15 @@ import torch.nn.functional as F
 
 from densevl.backbones import CLIPBackbone, DINOBackbone, SAMBackbone
 from densevl.core.config import build, read_config
-from densevl.core.structures import TextBank
+from densevl.core.structures import ScoreMap, TextBank
 from densevl.data.transforms import to_pixels
 from densevl.extractors import TridentExtractor, TridentGuidance
 from densevl.extractors.self_attention import project_last, walk_to_last
 from densevl.extractors.trident import pool_by_guide
 from densevl.heads import CosineHead
 from densevl.ops.guidance import aggregate_canvas, guided_weights
-from densevl.ops.resize import class_map
+from densevl.ops.probability import ClassProbabilities
+from densevl.ops.resize import label_picture
 from densevl.ops.tokens import map_to_tokens, resize_position_table, tokens_to_map
 from densevl.ops.windows import splice_size, splice_windows, window_boxes
 from densevl.text import encode_classes
@@ -133,19 +134,17 @@ def _check_bonds(file: GoldenFile, trident: TridentExtractor, pixels: torch.Tens
 
 
 def _check_scores(file: GoldenFile, features: torch.Tensor, bank: TextBank, size: tuple[int, ...]) -> None:
-    queries = len(bank.vectors)
-    each = TextBank(bank.vectors, torch.arange(queries), tuple(map(str, range(queries))))
-    cosines = CosineHead(1.0, softmax=False)(features.movedim(1, -1), each).movedim(-1, 1)  # [1, Q, h, w]
+    head = CosineHead(file.config["logit_scale"], softmax=False, over_queries=True)
+    logits = head(features.movedim(1, -1), bank).movedim(-1, 1)  # [1, Q, h, w]
+    cosines = logits / head.logit_scale
     step = _step(cosines.shape[2:], file["logits_lowres"].shape[2:])
     assert_close(cosines[:, :, ::step, ::step], file["logits_lowres"], atol=SCORE_ATOL)
-    logits = file.config["logit_scale"] * cosines
-    plain = F.interpolate(logits, size=size, mode="bilinear", align_corners=False)[0]  # [Q, H, W]
-    probability = torch.zeros(bank.num_classes, *size)
-    index = bank.class_index[:, None, None].expand(plain.shape)
-    probability.scatter_reduce_(0, index, plain.softmax(dim=0), "amax")
+    score_map = ScoreMap(logits, canvas=size, extent=size, logits=True, class_index=bank.class_index)
+    found = ClassProbabilities(score_map, size)
+    probability = torch.stack([found[k] for k in range(len(found))])  # [K, H, W]
     step = _step(size, file["prob_sub"].shape[1:])
     assert_close(probability[:, ::step, ::step], file["prob_sub"], atol=SCORE_ATOL)
-    labels = bank.class_index.numpy()[class_map(logits[0], tuple(size))[0]]
+    labels, _ = label_picture(score_map, size)
     best = probability.topk(2, dim=0).values
     sure = (best[0] - best[1] >= NEAR_TIE).numpy()
     np.testing.assert_array_equal(labels[sure], file["pred"][0][sure])

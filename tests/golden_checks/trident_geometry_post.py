@@ -7,11 +7,12 @@ import re
 import numpy as np
 import torch
 
-from densevl.core.structures import TextBank
-from densevl.heads import CosineHead
-from densevl.ops import class_map, pamr, window_boxes
+from densevl.core.structures import ScoreMap, Segmentation
+from densevl.ops import label_picture, pamr, window_boxes
+from densevl.ops.probability import ClassProbabilities
 from densevl.ops.regions import add_region, connected_regions
 from densevl.ops.windows import splice_size
+from densevl.tasks.thresholds import apply_threshold
 from tests.golden_checks import checks
 from tests.golden_checks.sliding_window import PADDED_TO
 from tests.golden_reader import GoldenFile, assert_close
@@ -48,12 +49,16 @@ def _check_geometry(file: GoldenFile) -> None:
 def _check_labels(file: GoldenFile) -> None:
     """A softmax over all queries, the best synonym of each class; the first class where nothing is sure enough."""
     logits, class_index = file.tensor("post/logits")[0], file.tensor("post/query_idx")  # [Q, H, W]
-    names = file.config["names"]
+    names, size = file.config["names"], (logits.shape[1], logits.shape[2])
     assert [len(name.split("; ")) for name in names] == class_index.bincount().tolist()
-    bank = TextBank(torch.eye(len(class_index)), class_index, tuple(names))  # a logit is its own feature
-    head = CosineHead(file.config["logit_scale"], normalise=False, over_queries=True)
-    probabilities = head(logits.movedim(0, -1), bank).movedim(-1, 0)  # [K, H, W]
-    labels, confidence = class_map(probabilities, tuple(logits.shape[1:]))
+    scores = file.config["logit_scale"] * logits[None]
+    score_map = ScoreMap(scores, canvas=size, extent=size, logits=True, class_index=class_index)
+    found = ClassProbabilities(score_map, size)
+    probabilities = torch.stack([found[k] for k in range(len(names))])
+    labels, confidence = label_picture(score_map, size)
+    # thresholds send to the class that is left over: published, it is always the first
+    leftover = tuple("background" if k == 0 else name for k, name in enumerate(names))
+    result = Segmentation(labels, confidence, np.zeros((1, 1), np.float32), leftover)
     best = probabilities.topk(2, dim=0).values
     for key in file.keys("post/thd"):
         case, kind = key.rsplit("/", 1)
@@ -61,10 +66,10 @@ def _check_labels(file: GoldenFile) -> None:
             assert_close(probabilities, file[key], atol=ATOL)
             continue
         threshold = float(case.removeprefix("post/thd"))
-        found = np.where(confidence < threshold, 0, labels)
+        label_map = apply_threshold(result, threshold).label_map
         settled = ((best[0] - best[1] >= TIE) & ((best[0] - threshold).abs() >= TIE)).numpy()
-        assert file[key][0].shape == found.shape
-        np.testing.assert_array_equal(found[settled], file[key][0][settled])
+        assert file[key][0].shape == label_map.shape
+        np.testing.assert_array_equal(label_map[settled], file[key][0][settled])
 
 
 def _check_pamr(file: GoldenFile) -> None:

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from densevl.core.structures import ScoreMap, Segmentation, TextBank
-from densevl.heads.cosine import best_synonym
+from densevl.core.structures import ScoreMap, Segmentation
 from densevl.ops.probability import ClassProbabilities
 from densevl.ops.resize import label_picture
 from densevl.refiners import SAMMaskRefiner
@@ -37,10 +36,9 @@ def check_trident_refine(file: GoldenFile) -> None:
     sam, score_map = golden_sam(weights), coarse_scores(file)
     labels, confidence = label_picture(score_map, picture.shape[:2])
     coarse = Segmentation(labels, confidence, np.zeros((1, 1), np.float32), tuple(file.config["names"]))
-    assert_close(_thin(score_map.scores[0], file["pre_prob_sub"]), file["pre_prob_sub"], atol=ATOL)
-    _check_labels(
-        labels, file["pre_pred"][0], score_map.scores[0], edges=torch.zeros(1, *labels.shape, dtype=torch.bool)
-    )
+    probability = whole(score_map)
+    assert_close(_thin(probability, file["pre_prob_sub"]), file["pre_prob_sub"], atol=ATOL)
+    _check_labels(labels, file["pre_pred"][0], probability, edges=torch.zeros(1, *labels.shape, dtype=torch.bool))
     for case in sorted({key.split("/")[0] for key in file.keys("") if key.endswith("/coarse_thresh")}):
         refiner = SAMMaskRefiner(
             sam,
@@ -54,14 +52,17 @@ def check_trident_refine(file: GoldenFile) -> None:
 
 
 def coarse_scores(file: GoldenFile) -> ScoreMap:
-    """A softmax over all queries, and the best synonym of each class."""
-    logits = file.tensor("coarse_logits")[0]  # [Q, H, W]
-    words = parse_classes(file.config["names"])
-    class_index = torch.tensor([k for k, synonyms in enumerate(words.synonyms) for _ in synonyms])
-    bank = TextBank(torch.zeros(len(class_index), 1), class_index, words.names)
-    by_pixel = (file.config["logit_scale"] * logits).softmax(dim=0).movedim(0, -1)
-    size = (logits.shape[1], logits.shape[2])
-    return ScoreMap(best_synonym(by_pixel, bank).movedim(-1, 0)[None], canvas=size, extent=size)
+    """Of all queries, as Trident's head gives them."""
+    logits = file.config["logit_scale"] * file.tensor("coarse_logits")  # [1, Q, H, W]
+    size = (logits.shape[2], logits.shape[3])
+    class_index = torch.tensor(parse_classes(file.config["names"]).class_index)
+    return ScoreMap(logits, canvas=size, extent=size, logits=True, class_index=class_index)
+
+
+def whole(score_map: ScoreMap) -> torch.Tensor:
+    """Probabilities of all classes [K, H, W]."""
+    found = ClassProbabilities(score_map, score_map.canvas)
+    return torch.stack([found[k] for k in range(len(found))])
 
 
 def _check_case(
@@ -83,7 +84,7 @@ def _check_case(
         _check_call(file, f"{case}/call{index}", refiner, coarse=classes[index], seen=seen)
     found = list(refiner.class_masks(coarse.label_map, probabilities, picture))
     refined = merge_masks(coarse, found)
-    probability = score_map.scores[0]
+    probability = whole(score_map)
     masks, edges = stack_masks(found, probability)
     scores = with_failed(found, masks, probability)
     settled = torch.where(masks.amax(dim=0) > 0, masks, probability)
@@ -98,7 +99,7 @@ def _check_case(
         gap = total - float(own.sum())
         assert _least_gap(gap, step[step != 0]) <= SUM_RTOL * total, f"{case}: sum {float(own.sum())}, expected {total}"
     own = scores.gather(0, torch.from_numpy(refined.labels)[None])[0]
-    assert_close(torch.where(own > 0, own, torch.from_numpy(coarse.confidence)), refined.confidence, atol=0)
+    assert_close(torch.where(own > 0, own, torch.from_numpy(coarse.confidence)), refined.confidence, atol=ATOL)
 
 
 def stack_masks(found: Sequence[ClassMasks], probability: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

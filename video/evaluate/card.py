@@ -2,29 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from densevl.core.files import sha256_bytes
-from densevl.weights import hash_module
 from video.lists import ClipList
 from video.views import ClipViews
-
-if TYPE_CHECKING:
-    from torch import nn
-
-    from video.classifier import VideoClassifier
-
-
-def describe_model(classifier: VideoClassifier) -> dict[str, Any]:
-    """Name, hash of the tensors as loaded, config, normalisation, precision, device."""
-    return {
-        "model": classifier.name,
-        "weights": hash_module(classifier),
-        "config": classifier.config_text,
-        "normalisation": _normalisation(classifier),
-        "precision": str(classifier.dtype).removeprefix("torch."),
-        "device": classifier.device.type,
-    }
 
 
 def describe_clips(clips: ClipList) -> dict[str, Any]:
@@ -50,17 +32,3 @@ def describe_views(views: ClipViews) -> dict[str, Any]:
         "resize": f"short side {side}, bilinear; crop {views.size}",
         "combination": "softmax of each view, mean over views",
     }
-
-
-def _normalisation(module: nn.Module) -> Any:
-    """Mean and deviation in [0, 1] where the model shows them."""
-    buffers = dict(module.named_buffers())
-    for name, mean in buffers.items():
-        std = buffers.get(f"{name[: -len('mean')]}std")
-        if name.rpartition(".")[2] == "mean" and std is not None:
-            return {"mean": _rounded(mean), "std": _rounded(std)}
-    return "the model's own"
-
-
-def _rounded(values: Any) -> list[float]:
-    return [round(float(value), 6) for value in values.flatten().tolist()]

@@ -15,9 +15,9 @@ from video.evaluate.protocols import PROTOCOLS
 
 if TYPE_CHECKING:
     from densevl.engine.ranks import Ranks
+    from densevl.engine.shards import Part
     from video.classifier import VideoClassifier
     from video.evaluate.plan import EvaluationPlan, PlannedList
-    from video.evaluate.run import Part
 
 HELP = "score a video model on labelled clips: top-1, top-5, mean class accuracy"
 _POLICIES = ("raise", "skip", "count-as-wrong")
@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     from densevl.core.files import require_writable
     from densevl.engine.ranks import join_ranks, rank_device
     from densevl.engine.runtime import pick_device
-    from video.evaluate.plan import read_shard
+    from densevl.engine.shards import read_shard
 
     part = read_shard(args.shard)
     for flag, number in (("--batch-size", args.batch_size), ("--workers", args.workers)):
@@ -93,17 +93,14 @@ def _evaluate(
     from tqdm import tqdm
 
     from video.evaluate.reading import ViewReader
-    from video.evaluate.run import ClipEvaluation, Part
+    from video.evaluate.run import ClipEvaluation
 
-    if ranks.count > 1:
-        if part.count > 1:
-            raise UsageError("--shard and torchrun both divide the list: use one of them")
-        part = Part(ranks.rank, ranks.count)
+    part = part.among(ranks)
     if planned.missing and ranks.leads:
         print(f"densevl: {planned.missing} of {len(planned.clips)} clips are missing", file=sys.stderr)
     out, reader = args.out / planned.name, ViewReader(classifier.views, args.workers)
     evaluation = ClipEvaluation(classifier, planned.clips, reader=reader, policy=args.on_error, card=planned.card)
-    count = len(range(part.index, len(planned.clips), part.count))
+    count = len(part.of(range(len(planned.clips))))
     with tqdm(total=count, unit="clip", desc=planned.name or None, disable=None, file=sys.stderr) as bar:
         evaluation.score(out, part, progress=bar.update)
     ranks.gather(None)  # every journal is whole
@@ -118,7 +115,7 @@ def finish(args: argparse.Namespace, plan: EvaluationPlan, results: Mapping[str,
     Returns:
         The exit code.
     """
-    from video.evaluate.documents import write_json
+    from densevl.engine.documents import write_json
     from video.evaluate.protocols import combine
 
     complete = all("listed" not in value for value in results.values())

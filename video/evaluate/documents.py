@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import io
-import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from densevl.core.files import write_atomic
+from densevl.engine.documents import finite, write_csv, write_json
 from densevl.engine.journal import Record
 from densevl.metrics import ClassificationReport
 from densevl.visualize import draw_confusion
@@ -52,23 +51,6 @@ def write_documents(
     Image.fromarray(draw_confusion(confusion, names)).save(picture, "PNG")
     write_atomic(out / "confusion.png", picture.getvalue())
     return metrics
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write an indented JSON file."""
-    write_atomic(path, json.dumps(value, ensure_ascii=False, indent=1).encode() + b"\n")
-
-
-def write_csv(path: Path, rows: Iterable[Sequence[Any]]) -> None:
-    """Write a csv file."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    write_atomic(path, text.getvalue().encode("utf-8", "surrogateescape"))
-
-
-def finite(value: Any) -> Any:
-    """A figure as JSON knows it: NaN is null."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _class_rows(names: Sequence[str], figures: Mapping[str, Any], confusion: np.ndarray) -> list[list[Any]]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from densevl.core.errors import UsageError
 from video.evaluate.protocols import Protocol, find_lists, get_protocol
-from video.evaluate.run import Part, check_clips
+from video.evaluate.run import check_clips
 from video.lists import ClipList, read_clip_list
 
 CROPS = {1: "centre", 3: "three", 4: "spread4"}
@@ -119,17 +119,3 @@ def read_views(views: str | None, frames: int | None) -> dict[str, Any]:
             raise UsageError(f"--frames {frames}: expected a whole number of at least 1")
         fields["num_frames"] = frames
     return fields
-
-
-def read_shard(text: str | None) -> Part:
-    """`2/4`, counted from 1 -> the part; None: all.
-
-    Raises:
-        UsageError: not such a fraction.
-    """
-    if text is None:
-        return Part()
-    found = re.fullmatch(r"(\d+)/(\d+)", text.strip())
-    if found is None:
-        raise UsageError(f"--shard {text}: expected I/N such as 1/4, counted from 1")
-    return Part(int(found[1]) - 1, int(found[2]))

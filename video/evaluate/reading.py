@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -17,10 +16,6 @@ from densevl.core.files import sha256_file
 from densevl.data.decoder_process import DECODE_SEC, DecoderProcess
 from densevl.data.packet_scan import errors_of
 from video.views import ClipViews
-
-logger = logging.getLogger(__name__)
-
-_MOST_NAMED = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,24 +102,6 @@ class ViewReader:
                 return ViewedClip(index, sha256, self.views.read(reader), note=reader.scan.cut)
         except ClipError as error:
             return ViewedClip(index, sha256, error=str(error))
-
-
-class Complaints:
-    """Warns of clips that are not as they should be: of each once, and of the first few only.
-
-    Args:
-        rest: what is said instead of the others.
-    """
-
-    def __init__(self, rest: str) -> None:
-        self.rest = rest
-        self._named: set[int] = set()
-
-    def add(self, index: int, text: str) -> None:
-        """Warn of the clip at a place of the list, if that is not too much."""
-        if index not in self._named and len(self._named) <= _MOST_NAMED:
-            self._named.add(index)
-            logger.warning("%s", text if len(self._named) <= _MOST_NAMED else self.rest)
 
 
 def _end(pool: ThreadPoolExecutor, waiting: Sequence[Future[ViewedClip]], decoders: Sequence[DecoderProcess]) -> None:

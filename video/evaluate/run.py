@@ -7,26 +7,27 @@ views share no forward pass with another's, so the parts give what one run gives
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
 from densevl import __version__
-from densevl.core.errors import ClipError, ClipPolicy, DataError, UsageError
+from densevl.core.errors import ClipError, ClipPolicy, DataError
 from densevl.core.files import sha256_bytes
-from densevl.engine.journal import Journal, Record
+from densevl.engine.complaints import Complaints
+from densevl.engine.journal import Record
 from densevl.engine.runtime import versions
+from densevl.engine.shards import Journals, Part, PartJournal, hash_inputs
 from densevl.metrics import ClassificationReport, rank_of_label
+from densevl.tasks.protocol_card import describe_model
 from densevl.vocab import ClassList
-from video.evaluate.card import describe_clips, describe_model, describe_views
+from video.evaluate.card import describe_clips, describe_views
 from video.evaluate.documents import write_documents
-from video.evaluate.reading import Complaints, ViewedClip, ViewReader
+from video.evaluate.reading import ViewedClip, ViewReader
 from video.lists import ClipList
 
 if TYPE_CHECKING:
@@ -36,24 +37,6 @@ POLICIES = get_args(ClipPolicy)
 FATES = {"raise": "", "skip": "skipped", "count-as-wrong": "counted as wrong"}
 _KEPT = 5  # best classes of a clip that the journal keeps
 _DIGITS = 6  # of a kept score
-
-
-@dataclass(frozen=True)
-class Part:
-    """Which clips of a list are scored here: every `count`-th, from the one at place `index` on."""
-
-    index: int = 0
-    count: int = 1
-
-    def __post_init__(self) -> None:
-        """Check the range."""
-        if not 0 <= self.index < self.count:
-            raise UsageError(f"--shard expects i/n with 1 <= i <= n, got {self.index + 1}/{self.count}")
-
-    @property
-    def journal(self) -> str:
-        """The file name of its journal."""
-        return "journal.jsonl" if self.count == 1 else f"journal-{self.index + 1}-of-{self.count}.jsonl"
 
 
 class ClipEvaluation:
@@ -100,15 +83,12 @@ class ClipEvaluation:
             ClipError: a clip cannot be read and the policy is "raise".
             OutputError: the folder cannot be written, or another run is writing this part.
         """
-        elsewhere = self.records(out, but=part.journal)
-        with Journal(out / part.journal) as journal:
+        with PartJournal(out, part, self.fingerprint) as journal:
 
             def _wanted(index: int, sha256: str) -> bool:
-                own = journal.finished(str(index), input_sha256=sha256, settings=self.fingerprint, wanted=())
-                other = elsewhere.get(index)
-                return own is None and (other is None or bool(other.error) or other.input_sha256 != sha256)
+                return journal.finished(str(index), input_sha256=sha256, settings=self.fingerprint, wanted=()) is None
 
-            indices = range(part.index, len(self.clips), part.count)
+            indices = part.of(range(len(self.clips)))
             with closing(self.reader.read(self.clips.paths, indices, wanted=_wanted)) as clips:
                 for clip in clips:
                     if clip.views is not None or clip.error:
@@ -126,18 +106,13 @@ class ClipEvaluation:
             return None
         ordered = [records[index] for index in range(len(self.clips))]
         report = self._count(ordered)
-        card = {**self.card, **self.settings, "data": _data_hash(ordered), "on_error": self.policy}
+        card = {**self.card, **self.settings, "data": hash_inputs(ordered), "on_error": self.policy}
         return write_documents(out, self.clips, ordered, report, {**card, "versions": versions()})
 
-    def records(self, out: Path, *, but: str = "") -> dict[int, Record]:
+    def records(self, out: Path) -> dict[int, Record]:
         """What the journals of a folder say of these clips under these settings; finished ones before failed ones."""
-        found: dict[int, Record] = {}
-        for path in sorted(out.glob("journal*.jsonl")):
-            if path.name != but:
-                for record in _read_journal(path):
-                    if record.settings == self.fingerprint and not _is_better(found.get(int(record.name)), record):
-                        found[int(record.name)] = record
-        return found
+        with Journals(out, self.fingerprint) as journals:
+            return {int(name): record for name in journals if (record := journals.get(name)) is not None}
 
     def _settings(self) -> dict[str, Any]:
         """All that decides a clip's scores beside its bytes."""
@@ -199,26 +174,3 @@ def check_clips(clips: ClipList) -> int:
             "relative to --data"
         )
     return len(missing)
-
-
-def _read_journal(path: Path) -> list[Record]:
-    """The whole lines of a journal, which another process may be writing."""
-    records = []
-    with path.open("rb") as stream:
-        for line in stream:
-            if line.endswith(b"\n"):
-                try:
-                    records.append(Record.from_line(line))
-                except (TypeError, ValueError):
-                    continue  # opening it for writing says so
-    return records
-
-
-def _is_better(known: Record | None, other: Record) -> bool:
-    """Whether a known record stays: a failure of a part does not outweigh an answer of another."""
-    return known is not None and not known.error and bool(other.error)
-
-
-def _data_hash(records: list[Record]) -> str:
-    """Tells one copy of a data set from another: of every file's hash, in the order of the list."""
-    return hashlib.sha256("\n".join(record.input_sha256 for record in records).encode()).hexdigest()

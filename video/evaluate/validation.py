@@ -12,11 +12,12 @@ import torch
 from torch import nn
 
 from densevl.core.errors import ClipError, ClipPolicy, UnknownNameError
+from densevl.engine.complaints import Complaints
 from densevl.engine.ranks import current_ranks
 from densevl.metrics import ClassificationReport
 from video.dataset import TrainingClips
 from video.evaluate.documents import FIGURES
-from video.evaluate.reading import Complaints, ViewReader
+from video.evaluate.reading import ViewReader
 from video.evaluate.run import FATES, POLICIES, check_clips
 from video.lists import read_clip_list
 from video.transforms import to_channels_first

@@ -6,7 +6,7 @@ model = dict(
     type="densevl.tasks.Segmenter",
     extractor=dict(type="densevl.extractors.SelfAttentionExtractor", clip_model="$clip_model"),
     text_encoder="$clip_model",
-    head=dict(type="densevl.heads.CosineHead", logit_scale=40.0, softmax=False),
+    head=dict(type="densevl.heads.CosineHead", logit_scale=40.0, softmax=False, over_queries=True),
     geometry=dict(type="densevl.tasks.Geometry", short_side=336, window=224, stride=112),
     rivals=False,  # a background is the words that its list gives it, as published
 )

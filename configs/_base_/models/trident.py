@@ -16,7 +16,7 @@ model = dict(
         step=224,
     ),
     text_encoder="$clip_model",
-    head=dict(type="densevl.heads.CosineHead", logit_scale=40.0, softmax=False),
+    head=dict(type="densevl.heads.CosineHead", logit_scale=40.0, softmax=False, over_queries=True),
     geometry=dict(type="densevl.tasks.Geometry", short_side=448),
     rivals=False,  # a background is the words that its list gives it, as published
 )

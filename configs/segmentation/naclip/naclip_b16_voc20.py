@@ -3,4 +3,3 @@
 _base_ = ["./naclip_b16.py", "../../_base_/datasets/voc20.py"]
 
 protocol = dict(like="naclip", classes="voc20@sclip")
-model = dict(head=dict(softmax=True, over_queries=True))

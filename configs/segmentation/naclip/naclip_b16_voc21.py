@@ -3,4 +3,3 @@
 _base_ = ["./naclip_b16.py", "../../_base_/datasets/voc21.py"]
 
 protocol = dict(like="naclip", classes="voc21@sclip", threshold=0.1)
-model = dict(head=dict(softmax=True, over_queries=True))

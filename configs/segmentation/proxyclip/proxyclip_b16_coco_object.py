@@ -3,4 +3,3 @@
 _base_ = ["./proxyclip_b16.py", "../../_base_/datasets/coco_object.py"]
 
 protocol = dict(like="proxyclip", classes="coco_object@trident", threshold=0.25)
-model = dict(head=dict(softmax=True, over_queries=True))

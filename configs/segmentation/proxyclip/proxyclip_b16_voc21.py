@@ -3,4 +3,3 @@
 _base_ = ["./proxyclip_b16.py", "../../_base_/datasets/voc21.py"]
 
 protocol = dict(like="proxyclip", classes="voc21@trident", threshold=0.2)
-model = dict(head=dict(softmax=True, over_queries=True))

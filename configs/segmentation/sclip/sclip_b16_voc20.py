@@ -3,4 +3,3 @@
 _base_ = ["./sclip_b16.py", "../../_base_/datasets/voc20.py"]
 
 protocol = dict(like="sclip", classes="voc20@sclip")
-model = dict(head=dict(softmax=True, over_queries=True))

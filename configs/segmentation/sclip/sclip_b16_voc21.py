@@ -6,4 +6,4 @@ Published labels of foreground classes below a tenth of a picture's foreground b
 _base_ = ["./sclip_b16.py", "../../_base_/datasets/voc21.py"]
 
 protocol = dict(like="sclip", classes="voc21@sclip", threshold=0.1)
-model = dict(head=dict(logit_scale=65.0, softmax=True, over_queries=True))
+model = dict(head=dict(logit_scale=65.0))

@@ -52,6 +52,14 @@ def test_score_maps_have_one_box_a_window() -> None:
         ScoreMap(scores, canvas=(64, 80), extent=(64, 80), boxes=torch.zeros(3, 4))
 
 
+def test_score_maps_of_queries_know_their_classes() -> None:
+    scores = torch.zeros(1, 3, 4, 5)
+    assert ScoreMap(scores, (64, 80), (64, 80)).num_classes == 3
+    assert ScoreMap(scores, (64, 80), (64, 80), class_index=torch.tensor([1, 0, 1])).num_classes == 2
+    with pytest.raises(ShapeError, match=r"class_index \[3\]"):
+        ScoreMap(scores, (64, 80), (64, 80), class_index=torch.tensor([1, 0]))
+
+
 def test_a_segmentation_counts_its_pixels() -> None:
     result = make_segmentation()
     assert result.labels.dtype == np.int64

@@ -9,6 +9,7 @@ from densevl.core.errors import ShapeError, UsageError
 from densevl.core.stages import Head
 from densevl.core.structures import TextBank
 from densevl.heads import CosineHead
+from densevl.ops.probability import best_query
 
 
 def make_bank(class_index: list[int], width: int = 6, seed: int = 0) -> TextBank:
@@ -77,17 +78,15 @@ def test_forward_runs_on_the_meta_device() -> None:
     assert CosineHead()(torch.randn(2, 6, device="meta"), bank).shape == (2, 2)
 
 
-def test_a_softmax_over_queries_makes_a_class_as_probable_as_its_best_synonym() -> None:
+def test_over_queries_every_query_keeps_its_own_logit() -> None:
     bank, features = make_bank([1, 0, 2, 1, 1]), torch.randn(2, 3, 6)
     every = TextBank(bank.vectors, torch.arange(5), tuple("abcde"))
     queries = CosineHead()(features, every)  # [2, 3, Q]
-    found = CosineHead(over_queries=True)(features, bank)
-    expected = torch.stack([queries[..., 1], queries[..., [0, 3, 4]].amax(dim=-1), queries[..., 2]], dim=-1)
-    assert_close(found, expected)
-    assert_close(found.argmax(dim=-1), CosineHead()(features, bank).argmax(dim=-1))  # the same labels ...
-    assert bool((found.amax(dim=-1) <= CosineHead()(features, bank).amax(dim=-1) + 1e-6).all())  # ... less sure
+    found = CosineHead(softmax=False, over_queries=True)(features, bank)
+    assert_close(found.softmax(dim=-1), queries)
+    assert_close(best_query(found, bank.class_index, 3), CosineHead(softmax=False)(features, bank))
 
 
-def test_logits_have_no_softmax_to_go_over_queries() -> None:
-    with pytest.raises(UsageError, match="needs softmax=True"):
-        CosineHead(softmax=False, over_queries=True)
+def test_scores_of_queries_are_no_probabilities() -> None:
+    with pytest.raises(UsageError, match="needs softmax=False"):
+        CosineHead(over_queries=True)

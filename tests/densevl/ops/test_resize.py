@@ -13,8 +13,8 @@ from torch import Tensor
 from densevl.core.errors import ShapeError
 from densevl.core.structures import ScoreMap
 from densevl.ops import resize
-from densevl.ops.resize import class_map, label_picture, window_class_map
-from densevl.ops.windows import window_boxes
+from densevl.ops.resize import class_map, label_picture, log_total, window_class_map
+from densevl.ops.windows import merge_windows, window_boxes
 
 SIZES = [(1, 1), (1, 5000), (9, 1), (7, 9), (20, 30), (131, 203), (5, 4)]
 
@@ -224,3 +224,42 @@ def test_twelve_megapixels_of_1203_classes_need_little_memory() -> None:
     )
     grown = float(subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout)
     assert 72 < grown < 300
+
+
+QUERIES = torch.tensor([2, 0, 1, 0, 2, 2, 0])
+
+
+def query_map(windows: bool) -> ScoreMap:
+    """Logits of seven queries of three classes."""
+    score_map = windowed_map((60, 70), 40, 20, classes=7) if windows else None
+    scores = score_map.scores if score_map else smooth_scores(7, (6, 7))
+    boxes, extent = (score_map.boxes, score_map.extent) if score_map else (None, (60, 70))
+    return ScoreMap(scores, (60, 70), extent, boxes, logits=True, class_index=QUERIES)
+
+
+@pytest.mark.parametrize("windows", [False, True])
+def test_of_queries_all_are_interpolated_then_a_softmax_goes_over_all_then_the_best_of_a_class(
+    path: str, windows: bool
+) -> None:
+    score_map = query_map(windows)
+    double = replace(score_map, scores=score_map.scores.double())
+    plain = merge_windows(double) if windows else double.scores[0]
+    plain = F.interpolate(plain[None], (99, 131), mode="bilinear", align_corners=False)[0]  # [Q, H, W]
+    probabilities = plain.softmax(dim=0)
+    expected = torch.stack([probabilities[k == QUERIES].amax(dim=0) for k in range(3)])
+    labels, confidence = label_picture(score_map, (99, 131))
+    np.testing.assert_array_equal(labels, expected.argmax(dim=0).numpy())
+    np.testing.assert_allclose(confidence, expected.amax(dim=0).numpy(), atol=1e-6, rtol=0)
+    assert score_map.num_classes == 3 and labels.dtype == np.uint8
+    assert set(np.unique(labels)) == {0, 1, 2}
+    total = log_total(score_map, (99, 131))
+    torch.testing.assert_close(total.double(), plain.logsumexp(dim=0), atol=1e-5, rtol=0)
+
+
+def test_more_queries_than_8_bits_hold_give_8_bit_labels_of_few_classes(path: str) -> None:
+    scores = smooth_scores(300, (4, 5))
+    class_index = torch.arange(300) % 7
+    labels, _ = label_picture(ScoreMap(scores, (40, 50), (40, 50), class_index=class_index), (40, 50))
+    rows, _ = label_picture(ScoreMap(scores, (40, 50), (40, 50)), (40, 50))
+    assert (labels.dtype, rows.dtype) == (np.uint8, np.uint16)
+    np.testing.assert_array_equal(labels, rows % 7)

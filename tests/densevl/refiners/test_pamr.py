@@ -65,6 +65,15 @@ def test_a_budget_makes_the_grid_smaller_and_keeps_its_shape() -> None:
     assert label_picture(refined, (60, 80))[0].shape == (60, 80)
 
 
+def test_of_queries_every_query_is_refined_and_keeps_its_class() -> None:
+    picture, class_index = make_picture(40, 50), torch.tensor([1, 0, 1, 2])
+    queries = ScoreMap(make_scores(), (40, 50), (40, 50), logits=True, class_index=class_index)
+    refined = PAMRRefiner(steps=2)(queries, picture=picture, bank=BANK)
+    alone = PAMRRefiner(steps=2)(replace(queries, class_index=None), picture=picture, bank=BANK)
+    assert torch.equal(refined.scores, alone.scores) and refined.logits
+    assert refined.class_index is class_index
+
+
 def test_no_steps_leave_the_scores_alone() -> None:
     score_map = ScoreMap(make_scores(), (60, 80), (60, 80))
     assert PAMRRefiner(steps=0)(score_map, picture=make_picture(60, 80), bank=BANK) is score_map

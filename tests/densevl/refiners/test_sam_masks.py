@@ -117,6 +117,16 @@ def test_logits_are_refined_as_their_probabilities() -> None:
     assert np.median(np.abs(one.confidence - other.confidence)) < 1e-5
 
 
+def test_queries_are_refined_as_the_classes_they_ask_for() -> None:
+    size, class_index = (60, 90), torch.tensor([0, 2, 1, 0])
+    queries = replace(make_scores(size), scores=make_scores(size).scores.log(), logits=True, class_index=class_index)
+    found = ClassProbabilities(queries, size)
+    plain = ScoreMap(torch.stack([found[k] for k in range(3)])[None], canvas=size, extent=size)
+    one, other = refine(size, make_refiner(), queries), refine(size, make_refiner(), plain)
+    assert (one.label_map != other.label_map).mean() < 1e-3 and set(np.unique(one.label_map)) <= {0, 1, 2}
+    assert np.median(np.abs(one.confidence - other.confidence)) < 1e-5
+
+
 @pytest.mark.parametrize("size", [(5, 7), (1, 1), (2, 200), (200, 1), (15, 15)])
 def test_pictures_below_a_patch_and_slivers_are_refined(size: tuple[int, int]) -> None:
     refined = refine(size, make_refiner(minimal_area=1, coarse_thresh=0.0))

@@ -76,6 +76,26 @@ def test_of_logits_windows_are_averaged_before_the_softmax() -> None:
     np.testing.assert_allclose(result.doubt_map, expected.numpy(), atol=1e-5)
 
 
+def test_of_queries_the_softmax_over_all_and_the_best_of_a_class_come_last() -> None:
+    segmenter = make_segmenter(short_side=96, window=64, stride=32)
+    classes = "sky, cloud, air; cat; road, street"
+    picture, bank = random_picture(96, 130), segmenter.encode(classes)
+    every = TextBank(bank.vectors, torch.arange(6), tuple("abcdef"))
+    segmenter.head = CosineHead(logit_scale=40.0, softmax=False)
+    probabilities = merge_windows(segmenter.score([picture], every)[0]).softmax(dim=0)  # [Q, H, W]
+    segmenter.head = CosineHead(logit_scale=40.0, softmax=False, over_queries=True)
+    (result,) = segmenter.predict_batch([picture], bank, keep_scores=True)
+    expected = torch.stack([probabilities[bank.class_index == k].amax(dim=0) for k in range(3)])
+    np.testing.assert_allclose(result.confidence, expected.amax(0).numpy(), atol=1e-5)
+    best = expected.topk(2, dim=0).values
+    sure = (best[0] - best[1] > 1e-6).numpy()
+    np.testing.assert_array_equal(result.labels[sure], expected.argmax(0).numpy()[sure])
+    assert result.score_map.scores.shape[1] == 6 and result.score_map.class_index.tolist() == [0, 0, 0, 1, 2, 2]
+    labels = segmenter.predict(picture, classes).label_map
+    segmenter.head = CosineHead(logit_scale=40.0, softmax=False)
+    assert (segmenter.predict(picture, classes).label_map != labels).any()  # made of the best word at each patch
+
+
 class Flip:
     """A refiner of pictures that gives the classes each other's scores, and remembers what it saw."""
 

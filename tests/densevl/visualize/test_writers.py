@@ -1,8 +1,10 @@
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from densevl.core.errors import OutputError, UsageError
@@ -79,7 +81,8 @@ def test_confidence_is_round_255_p():
 def test_scores_hold_what_is_needed_to_make_the_labels_again(windows):
     result = make_result(LABELS, windows=windows)
     with np.load(io.BytesIO(encoded("scores", result))) as arrays:  # without pickle
-        assert set(arrays) == {"scores", "boxes", "canvas", "extent", "class_names"}
+        assert set(arrays) == {"scores", "class_index", "logits", "boxes", "canvas", "extent", "class_names"}
+        assert arrays["class_index"].tolist() == list(range(len(result.class_names))) and not arrays["logits"]
         assert arrays["scores"].dtype == np.float16
         assert np.array_equal(arrays["scores"], result.score_map.scores.half().numpy())
         assert arrays["boxes"].shape == (windows, 4)
@@ -88,6 +91,15 @@ def test_scores_hold_what_is_needed_to_make_the_labels_again(windows):
         assert tuple(arrays["canvas"]) == result.score_map.canvas
         assert tuple(arrays["extent"]) == result.score_map.extent
         assert tuple(arrays["class_names"]) == result.class_names
+
+
+def test_scores_of_queries_say_whose_they_are():
+    result = make_result(LABELS, windows=0)
+    rows = torch.rand(1, 5, 4, 5)
+    score_map = replace(result.score_map, scores=rows, logits=True, class_index=torch.tensor([0, 0, 1, 2, 2]))
+    with np.load(io.BytesIO(encoded("scores", replace(result, score_map=score_map)))) as arrays:
+        assert arrays["class_index"].tolist() == [0, 0, 1, 2, 2] and arrays["class_index"].dtype == np.int64
+        assert arrays["scores"].shape == (1, 5, 4, 5) and bool(arrays["logits"])
 
 
 def test_scores_of_a_result_without_any_say_what_to_do():
