@@ -3,3 +3,4 @@
 _base_ = ["./maskclip_b16.py", "../../_base_/datasets/context60.py"]
 
 protocol = dict(like="maskclip", classes="context60@clip-dinoiser")
+model = dict(rivals=False)

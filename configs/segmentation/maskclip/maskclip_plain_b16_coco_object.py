@@ -3,3 +3,4 @@
 _base_ = ["./maskclip_plain_b16.py", "../../_base_/datasets/coco_object.py"]
 
 protocol = dict(like="maskclip-plain", classes="coco_object")
+model = dict(rivals=False)
