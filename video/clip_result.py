@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from densevl.engine.journal import Record
 from densevl.engine.documents import csv_document
+from densevl.engine.journal import Record
 from video.results import ClipPrediction
 from video.watch import Timeline
 

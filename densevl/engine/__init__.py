@@ -2,5 +2,17 @@
 
 from densevl.engine.journal import Journal, Record
 from densevl.engine.pipeline import Failure, Pipeline, RunCount, fixed_groups
+from densevl.engine.shards import Journals, Part, PartJournal, read_shard
 
-__all__ = ["Failure", "Journal", "Pipeline", "Record", "RunCount", "fixed_groups"]
+__all__ = [
+    "Failure",
+    "Journal",
+    "Journals",
+    "Part",
+    "PartJournal",
+    "Pipeline",
+    "Record",
+    "RunCount",
+    "fixed_groups",
+    "read_shard",
+]

@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Any
 _HOMES = {
     "ClipEvaluation": "video.evaluate.run",
     "PROTOCOLS": "video.evaluate.protocols",
-    "Part": "densevl.engine.shards",
     "Validation": "video.evaluate.validation",
 }
 
-__all__ = ["PROTOCOLS", "ClipEvaluation", "Part", "Validation"]
+__all__ = ["PROTOCOLS", "ClipEvaluation", "Validation"]
 
 if TYPE_CHECKING:
-    from densevl.engine.shards import Part
     from video.evaluate.protocols import PROTOCOLS
     from video.evaluate.run import ClipEvaluation
     from video.evaluate.validation import Validation

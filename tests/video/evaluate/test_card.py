@@ -4,20 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
-from torch import nn
-
-from tests.video.fakes import colour_classifier
-from video.evaluate.card import describe_clips, describe_model, describe_views
+from video.evaluate.card import describe_clips, describe_views
 from video.lists import ClipList
 from video.views import ClipViews
-
-
-class Normalising(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.tensor([0.5, 0.25, 0.125]).view(3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.full((3, 1, 1), 0.2), persistent=False)
 
 
 def clip_list(root: str, *, labels: tuple[int, ...] = (0, 2), names: tuple[str, ...] = ("a", "b", "c")) -> ClipList:
@@ -31,15 +20,6 @@ def test_the_list_hash_follows_clips_and_labels_and_not_where_they_lie() -> None
     other = describe_clips(clip_list("/a", names=("a", "b", "d")))
     assert (other["list"], other["classes"] == here["classes"]) == (here["list"], False)
     assert here["classes"]["without_clips"] == 1
-
-
-def test_the_model_is_told_with_its_normalisation_where_it_shows_one() -> None:
-    classifier = colour_classifier()
-    assert describe_model(classifier)["normalisation"] == "the model's own"
-    classifier.recogniser.inner = Normalising()
-    told = describe_model(classifier)
-    assert told["normalisation"] == {"mean": [0.5, 0.25, 0.125], "std": [0.2, 0.2, 0.2]}
-    assert (told["precision"], told["device"]) == ("float32", "cpu")
 
 
 def test_the_views_are_told_with_the_side_they_are_cut_from() -> None:

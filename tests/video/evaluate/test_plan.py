@@ -8,8 +8,7 @@ import pytest
 
 from densevl.core.errors import ClassListError, DataError, UsageError
 from tests.video.evaluate.colour_set import NAMES
-from video.evaluate.plan import make_plan, plan_protocol, read_shard, read_views
-from video.evaluate.run import Part
+from video.evaluate.plan import make_plan, plan_protocol, read_views
 from video.list_forms import ClipListError
 
 
@@ -45,13 +44,6 @@ def test_views_are_clips_times_crops(views: str | None, frames: int | None, fiel
 def test_views_that_there_are_not_are_refused(views: str, frames: int | None) -> None:
     with pytest.raises(UsageError, match=r"--views|--frames"):
         read_views(views, frames)
-
-
-def test_shards_are_counted_from_one() -> None:
-    assert (read_shard(None), read_shard("2/4")) == (Part(0, 1), Part(1, 4))
-    for text in ("0/4", "5/4", "1/0", "half", "1"):
-        with pytest.raises(UsageError, match="--shard"):
-            read_shard(text)
 
 
 @pytest.mark.parametrize(

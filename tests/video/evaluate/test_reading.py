@@ -9,7 +9,7 @@ import pytest
 
 from densevl.core.files import sha256_file
 from densevl.data import open_frames
-from video.evaluate.reading import Complaints, ViewReader
+from video.evaluate.reading import ViewReader
 from video.views import ClipViews
 
 VIEWS = ClipViews(size=32, num_frames=3, views=2)
@@ -47,16 +47,6 @@ def test_what_cannot_be_read_is_named_and_left_in_its_place(colours: Path) -> No
     assert good.views is not None
     assert "1.mp4" in broken.error and broken.sha256 and broken.views is None
     assert "gone.mp4" in gone.error and not gone.sha256
-
-
-def test_the_first_odd_clips_are_named_once_and_the_rest_is_pointed_at(caplog: pytest.LogCaptureFixture) -> None:
-    complaints = Complaints("more: see there")
-    for index in [0, 0, *range(20)]:
-        complaints.add(index, f"clip {index} is odd")
-    assert [record.getMessage() for record in caplog.records] == [
-        *(f"clip {index} is odd" for index in range(5)),
-        "more: see there",
-    ]
 
 
 def test_closing_it_early_ends_threads_and_processes(colours: Path) -> None:

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from densevl.core.errors import ClipError, DataError, UsageError, WeightsError
+from densevl.core.errors import ClipError, DataError, WeightsError
+from densevl.engine import Part
 from tests.video.evaluate.colour_set import NAMES
 from tests.video.fakes import colour_classifier, colour_clip
 from video.classifier import VideoClassifier
 from video.evaluate.reading import ViewReader
-from video.evaluate.run import ClipEvaluation, Part, check_clips
+from video.evaluate.run import ClipEvaluation, check_clips
 from video.lists import ClipList, read_clip_list
 
 FILES = ("metrics.json", "per_class.csv", "confusion.csv", "confusion.png", "predictions.csv", "failed.csv")
@@ -184,5 +185,3 @@ def test_lists_that_cannot_be_evaluated_are_refused_before_a_model_is_needed(tmp
         check_clips(ClipList((tmp_path,), (0,), (), "some.txt"))
     with pytest.raises(DataError, match=r"none of its 1 clips is there.*gone\.mp4.*--data"):
         check_clips(ClipList((tmp_path / "gone.mp4",), (0,), ("a",), "some.txt"))
-    with pytest.raises(UsageError, match="3/2"):
-        Part(2, 2)
