@@ -124,6 +124,7 @@ class ScoreMap:
             interpolated.
         class_index: [Q] long, the class of each row of queries. A class is as probable as its best query. None: row k
             is class k.
+        muted: [K or Q] bool, rows that count in the softmax and win no pixel. None: all can win.
     """
 
     scores: Tensor
@@ -132,13 +133,15 @@ class ScoreMap:
     boxes: Tensor | None = None
     logits: bool = False
     class_index: Tensor | None = None
+    muted: Tensor | None = None
 
     def __post_init__(self) -> None:
-        """Check that there is one box a window, or one window without boxes, and a class for each row."""
+        """Check that there is one box a window, or one window without boxes, and what is said of each row."""
         _check(self.scores.ndim == 4, "scores [W, K, h, w]", tuple(self.scores.shape))
         windows, rows = self.scores.shape[:2]
-        if self.class_index is not None:
-            _check(tuple(self.class_index.shape) == (rows,), f"class_index [{rows}]", tuple(self.class_index.shape))
+        for name, by_row in (("class_index", self.class_index), ("muted", self.muted)):
+            if by_row is not None:
+                _check(tuple(by_row.shape) == (rows,), f"{name} [{rows}]", tuple(by_row.shape))
         if self.boxes is None:
             _check(windows == 1, "one window where there are no boxes", f"{windows} windows")
         else:

@@ -40,7 +40,7 @@ def doubt(scores: Tensor, *, logit_scale: float | None = None) -> Tensor:
 def doubt_map(score_map: ScoreMap) -> np.ndarray:
     """Doubt of a picture at the size the model saw.
 
-    The doubt of each patch, between classes, averaged over windows and interpolated as scores are.
+    The doubt of each patch, between classes that are not muted, averaged over windows and interpolated as scores are.
 
     Args:
         score_map: scores of one picture.
@@ -50,9 +50,11 @@ def doubt_map(score_map: ScoreMap) -> np.ndarray:
     """
     by_pixel = rearrange(score_map.scores, "n k h w -> n h w k")
     probabilities = by_pixel.softmax(dim=-1) if score_map.logits else by_pixel
+    if score_map.muted is not None:
+        probabilities = probabilities.masked_fill(score_map.muted.to(probabilities.device), 0.0)
     if score_map.class_index is not None:
         probabilities = best_query(probabilities, score_map.class_index, score_map.num_classes)
     scores = doubt(probabilities)[:, None]  # [W, 1, h, w]
     # one class: its "winning score" is the doubt itself
-    one_class = replace(score_map, scores=scores, logits=False, class_index=None)
+    one_class = replace(score_map, scores=scores, logits=False, class_index=None, muted=None)
     return label_picture(one_class, score_map.canvas)[1]

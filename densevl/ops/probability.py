@@ -40,7 +40,7 @@ def best_query(scores: Tensor, class_index: Tensor, num_classes: int) -> Tensor:
 class ClassProbabilities:
     """Class by class what `interpolate_scores` gives of it, or the largest of its queries; of logits after a softmax.
 
-    The softmax goes over all rows of the map, classes or queries, pixel by pixel.
+    The softmax goes over all rows of the map, classes or queries, pixel by pixel; what is muted has none.
 
     Args:
         score_map: scores of one picture, probabilities or logits, of classes or queries.
@@ -62,6 +62,8 @@ class ClassProbabilities:
 
     def __getitem__(self, index: int) -> Tensor:
         """One class at every pixel: [H, W] float32."""
+        if not self._rows[index]:
+            return torch.zeros(self.size, device=self._map.scores.device)
         first, *others = self._rows[index]
         scores = self._scores(first)
         for row in others:
@@ -70,18 +72,22 @@ class ClassProbabilities:
 
     def ceiling(self, index: int) -> float:
         """What no pixel of a class exceeds, known without looking at the pixels."""
+        if not self._rows[index]:
+            return 0.0
         return float(self._map.scores[:, self._rows[index]].max()) if self._log_total is None else 1.0
 
     def _scores(self, row: int) -> Tensor:
-        one = replace(self._map, scores=self._map.scores[:, row : row + 1], class_index=None)
+        one = replace(self._map, scores=self._map.scores[:, row : row + 1], class_index=None, muted=None)
         return interpolate_scores(one, self.size)[0]
 
 
 def _rows_of_classes(score_map: ScoreMap) -> list[list[int]]:
-    """The rows of each class."""
-    if score_map.class_index is None:
-        return [[row] for row in range(score_map.scores.shape[1])]
+    """The rows of each class that are not muted."""
+    count = score_map.scores.shape[1]
+    classes = range(count) if score_map.class_index is None else score_map.class_index.tolist()
+    muted = [False] * count if score_map.muted is None else score_map.muted.tolist()
     rows: list[list[int]] = [[] for _ in range(score_map.num_classes)]
-    for row, class_id in enumerate(score_map.class_index.tolist()):
-        rows[class_id].append(row)
+    for row, class_id in enumerate(classes):
+        if not muted[row]:
+            rows[class_id].append(row)
     return rows

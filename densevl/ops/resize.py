@@ -77,8 +77,7 @@ def window_class_map(score_map: ScoreMap, size: Size) -> tuple[np.ndarray, np.nd
     """
     if score_map.boxes is None:
         raise ShapeError("expected a score map with boxes, got one without; use class_map or label_picture")
-    labels, best = _label(*_lay_out_windows(score_map, score_map.boxes, size))
-    return _to_classes(labels, score_map), best
+    return _label_classes(score_map, _lay_out_windows(score_map, score_map.boxes, size))
 
 
 def _lay_out_windows(score_map: ScoreMap, boxes: Tensor, size: Size) -> Layout:
@@ -109,17 +108,17 @@ def label_picture(score_map: ScoreMap, size: Size) -> tuple[np.ndarray, np.ndarr
 
     Returns:
         labels [H, W] uint8 (uint16 above 255 classes) and confidence [H, W] float32: the winning score; of logits the
-        winner's probability, by the softmax of the interpolated logits of all rows. Where these are queries, the label
-        is the winning query's class.
+        winner's probability, by the softmax of the interpolated logits of all rows, muted ones too. Where rows are
+        queries, the label is the winning query's class.
 
     Raises:
         ShapeError: as `class_map` and `window_class_map`.
     """
     layout = _lay_out_map(score_map, size)
-    labels, best = _label(*layout)
+    labels, best = _label_classes(score_map, layout)
     if score_map.logits:
         best = np.exp(np.minimum(best - _log_total(*layout), 0.0))
-    return _to_classes(labels, score_map), best
+    return labels, best
 
 
 def interpolate_scores(score_map: ScoreMap, size: Size) -> Tensor:
@@ -161,12 +160,18 @@ def _lay_out_map(score_map: ScoreMap, size: Size) -> Layout:
     return _lay_out_windows(score_map, score_map.boxes, size)
 
 
-def _to_classes(rows: np.ndarray, score_map: ScoreMap) -> np.ndarray:
-    """Winning rows [H, W] -> their classes."""
-    if score_map.class_index is None:
-        return rows
+def _label_classes(score_map: ScoreMap, layout: Layout) -> tuple[np.ndarray, np.ndarray]:
+    """The classes of the winning rows, of those that can win, and their scores."""
+    scores, rows, cols = layout
+    classes = torch.arange(scores.shape[2]) if score_map.class_index is None else score_map.class_index.cpu()
+    if score_map.muted is not None:
+        heard = ~score_map.muted.cpu()
+        scores, classes = scores[:, :, heard.to(scores.device)], classes[heard]
+    winners, best = _label(scores, rows, cols)
+    if score_map.class_index is None and score_map.muted is None:
+        return winners, best
     kind = np.uint8 if score_map.num_classes <= WIDEST_8_BIT else np.uint16
-    return score_map.class_index.cpu().numpy().astype(kind)[rows]
+    return classes.numpy().astype(kind)[winners], best
 
 
 def _log_total(scores: Tensor, rows: Taps, cols: Taps) -> np.ndarray:

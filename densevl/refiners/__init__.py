@@ -6,6 +6,7 @@ from densevl.refiners.dinoiser import DINOiserRefiner, load_dinoiser
 from densevl.refiners.found_teacher import FoundTeacher, load_found
 from densevl.refiners.pamr import PAMRRefiner
 from densevl.refiners.sam_masks import SAMMaskRefiner
+from densevl.refiners.small_classes import SmallClassRefiner
 
 __all__ = [
     "AffinityPoolRefiner",
@@ -14,6 +15,7 @@ __all__ = [
     "FoundTeacher",
     "PAMRRefiner",
     "SAMMaskRefiner",
+    "SmallClassRefiner",
     "load_dinoiser",
     "load_found",
 ]

@@ -21,17 +21,17 @@ class PAMRRefiner:
     """Scores of a picture -> scores that follow its edges, of any model; see `ops.pamr`.
 
     Windows are averaged first, then the scores, of queries where the model has those, are interpolated to the picture's
-    own size and refined there: the whole [K, H, W], which is why a budget bounds it. Within the budget this is the published way. Beyond it everything
-    happens on a smaller grid of the same shape, where the same distances reach further, and the labels are
-    interpolated from there: cheaper, and coarser than the picture.
+    own size and refined there: the whole [K, H, W], which is why a budget bounds it. Within the budget this is the
+    published way. Beyond it everything happens on a smaller grid of the same shape, where the same distances reach
+    further, and the labels are interpolated from there: cheaper, and coarser than the picture.
 
     The numbers are those of Araslanov & Roth; Trident's code takes no step unless told, at distances (8, 16).
 
     Attributes:
         steps: how often every pixel takes the mean of its neighbours; 0 leaves the scores alone.
         dilations: distances of the neighbours in pixels of the grid, eight each.
-        budget: numbers held: (classes or queries + neighbours) x pixels of the grid. 2^25 are 128 MiB, a picture of 0.57 MP with
-            11 classes or of 0.17 MP with 150; at most 2.5 times that was measured in use.
+        budget: numbers held: (classes or queries + neighbours) x pixels of the grid. 2^25 are 128 MiB, a picture of
+            0.57 MP with 11 classes or of 0.17 MP with 150; at most 2.5 times that was measured in use.
     """
 
     whole_picture: ClassVar[bool] = True

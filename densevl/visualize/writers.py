@@ -55,8 +55,9 @@ class ScoresWriter:
     """The scores behind the labels at feature resolution as npz.
 
     Arrays: scores float16 [W, Q, h, w], class_index int64 [Q] (the class of each row: a class may have several, one a
-    query), logits bool (a softmax over all rows comes last), boxes int64 [W, 4] (x0 y0 x1 y1 on the canvas; none:
-    [0, 4], one map over the whole picture), canvas int64 (H', W'), extent float64 (height, width), class_names [K].
+    query), muted bool [Q] (rows that win no pixel), logits bool (a softmax over all rows comes last), boxes int64
+    [W, 4] (x0 y0 x1 y1 on the canvas; none: [0, 4], one map over the whole picture), canvas int64 (H', W'), extent
+    float64 (height, width), class_names [K].
     """
 
     kind = "scores"
@@ -145,12 +146,15 @@ def save_segmentation(result: Segmentation, path: Path, drawing: np.ndarray | No
 
 def _encode_scores(score_map: ScoreMap, class_names: tuple[str, ...]) -> bytes:
     boxes = np.zeros((0, 4), np.int64) if score_map.boxes is None else score_map.boxes.cpu().numpy()
-    own = np.arange(len(class_names)) if score_map.class_index is None else score_map.class_index.cpu().numpy()
+    rows = score_map.scores.shape[1]
+    own = np.arange(rows) if score_map.class_index is None else score_map.class_index.cpu().numpy()
+    muted = np.zeros(rows, dtype=bool) if score_map.muted is None else score_map.muted.cpu().numpy()
     stream = io.BytesIO()
     np.savez(  # stamps every member with 1 January 1980
         stream,
         scores=score_map.scores.detach().half().cpu().numpy(),
         class_index=own.astype(np.int64),
+        muted=muted,
         logits=np.array(score_map.logits),
         boxes=boxes,
         canvas=np.array(score_map.canvas, np.int64),

@@ -81,8 +81,9 @@ def test_confidence_is_round_255_p():
 def test_scores_hold_what_is_needed_to_make_the_labels_again(windows):
     result = make_result(LABELS, windows=windows)
     with np.load(io.BytesIO(encoded("scores", result))) as arrays:  # without pickle
-        assert set(arrays) == {"scores", "class_index", "logits", "boxes", "canvas", "extent", "class_names"}
+        assert set(arrays) == {"scores", "class_index", "muted", "logits", "boxes", "canvas", "extent", "class_names"}
         assert arrays["class_index"].tolist() == list(range(len(result.class_names))) and not arrays["logits"]
+        assert arrays["muted"].tolist() == [False] * len(result.class_names)
         assert arrays["scores"].dtype == np.float16
         assert np.array_equal(arrays["scores"], result.score_map.scores.half().numpy())
         assert arrays["boxes"].shape == (windows, 4)
