@@ -112,6 +112,8 @@ def test_a_config_builds(name: str, loaders: None) -> None:
     refined_by_sam = [isinstance(refiner, SAMMaskRefiner) for refiner in task.label_refiners]
     assert refined_by_sam == ([True] if name.startswith("trident") else [])
     assert bool(task.score_refiners) == (name in ("clip-dinoiser-b16-voc21", "clip-dinoiser-b16-coco-object"))
+    assert bool(task.picture_refiners) == (name == "sclip-b16-voc21")
+    assert task.head.over_queries == name.startswith(("sclip", "naclip", "clearclip", "proxyclip", "trident"))
 
 
 @pytest.mark.parametrize("model", ["trident-b16", "trident-l14", "trident-h14"])

@@ -1,4 +1,4 @@
-"""MaskCLIP by values alone on COCO-Object, as ClearCLIP measures it, but for a threshold that is not known."""
+"""MaskCLIP by values alone on COCO-Object, as ClearCLIP measures it but for an unknown threshold."""
 
 _base_ = ["./maskclip_plain_b16.py", "../../_base_/datasets/coco_object.py"]
 
