@@ -95,21 +95,6 @@ class SAMBackbone(nn.Module):
         """Pixels of a patch's side."""
         return self.sam.image_encoder.patch_embed.proj.kernel_size[0]
 
-    @property
-    def stride(self) -> int:
-        """Pixels between two tokens: the patch size."""
-        return self.patch_size
-
-    @property
-    def width(self) -> int:
-        """D, channels of a token."""
-        return self.sam.image_encoder.patch_embed.proj.out_channels
-
-    @property
-    def num_heads(self) -> int:
-        """Attention heads of a block."""
-        return self.blocks[0].attn.num_heads
-
     def fitted_size(self, height: int, width: int) -> tuple[int, int]:
         """(H, W) of a picture whose longer side is brought to `image_size`; no side below a pixel."""
         scale = self.image_size * 1.0 / max(height, width)
@@ -190,7 +175,6 @@ class SAMBackbone(nn.Module):
         points: Points | None = None,
         boxes: Tensor | None = None,
         masks: Tensor | None = None,
-        multimask: bool = False,
     ) -> tuple[Tensor, Tensor]:
         """Prompts on one picture -> masks at a quarter of `image_size`, and how good SAM thinks they are.
 
@@ -199,10 +183,9 @@ class SAMBackbone(nn.Module):
             points: coordinates x y [n, p, 2] in pixels of the fitted picture, and labels [n, p]: 1 in, 0 out.
             boxes: [n, 4] xyxy, likewise.
             masks: [n, 1, 4g, 4g] logits.
-            multimask: three masks a prompt (whole, part, subpart) instead of one.
 
         Returns:
-            logits [n, m, 4g, 4g] with m = 3 or 1, above 0 where the mask is; predicted IoU [n, m].
+            logits [n, 1, 4g, 4g], above 0 where the mask is; predicted IoU [n, 1].
         """
         sparse, dense = self.prompt_encoder(points=points, boxes=boxes, masks=masks)
         return self.mask_decoder(
@@ -210,7 +193,7 @@ class SAMBackbone(nn.Module):
             image_pe=self.prompt_encoder.get_dense_pe(),
             sparse_prompt_embeddings=sparse,
             dense_prompt_embeddings=dense,
-            multimask_output=multimask,
+            multimask_output=False,
         )
 
     def upscale(self, logits: Tensor, fitted: tuple[int, int], size: tuple[int, int]) -> Tensor:

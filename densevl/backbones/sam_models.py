@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -30,10 +30,10 @@ def sizes_of(cfg: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises:
         UnknownNameError: no such model.
-        ConfigError: a size is missing or unknown, or the last block is not global.
+        ConfigError: a size is missing, unknown or impossible, or the last block is not global.
     """
     if "sam" in cfg and set(cfg) == {"sam"}:
-        if cfg["sam"] not in SIZES:
+        if not isinstance(cfg["sam"], str) or cfg["sam"] not in SIZES:
             raise UnknownNameError("SAM", str(cfg["sam"]), SIZES)
         return SIZES[cfg["sam"]]
     absent, unknown = _KEYS - cfg.keys(), cfg.keys() - _KEYS
@@ -42,9 +42,30 @@ def sizes_of(cfg: Mapping[str, Any]) -> dict[str, Any]:
             f"a SAM config has 'sam' (a name) alone, or {', '.join(sorted(_KEYS))}; "
             f"missing here: {', '.join(sorted(absent)) or 'none'}; unknown: {', '.join(sorted(unknown)) or 'none'}"
         )
-    if cfg["depth"] - 1 not in cfg["global_idx"]:
-        raise ConfigError(f"the last of {cfg['depth']} blocks must be global, got global_idx {list(cfg['global_idx'])}")
+    _check_sizes(cfg)
     return dict(cfg)
+
+
+def _check_sizes(cfg: Mapping[str, Any]) -> None:
+    numbers = {key: cfg[key] for key in sorted(_KEYS - {"global_idx"})}
+    faulty = {key: value for key, value in numbers.items() if type(value) is not int or value < 1}
+    if faulty:
+        raise ConfigError(f"sizes of a SAM are whole numbers of at least 1, got {faulty}")
+    blocks, depth = cfg["global_idx"], cfg["depth"]
+    if not isinstance(blocks, Sequence) or not all(type(block) is int and 0 <= block < depth for block in blocks):
+        raise ConfigError(f"global_idx of a SAM lists some of its blocks 0..{depth - 1}, got {blocks!r}")
+    if depth - 1 not in blocks:
+        raise ConfigError(f"the last of {depth} blocks must be global, got global_idx {list(blocks)}")
+    for whole, part in (("dim", "heads"), ("img", "patch")):
+        if cfg[whole] % cfg[part]:
+            raise ConfigError(f"{whole} of a SAM must be a multiple of {part}, got {cfg[whole]} and {cfg[part]}")
+    heads = _decoder_heads(cfg["out"])
+    if not heads or cfg["out"] % (2 * heads):
+        raise ConfigError(f"out of a SAM must split in its decoder's heads, such as 32 or 256, got {cfg['out']}")
+
+
+def _decoder_heads(width: int) -> int:
+    return min(_MOST_DECODER_HEADS, width // _LEAST_HEAD_WIDTH)
 
 
 def make_sam(sizes: Mapping[str, Any], state_dict: Mapping[str, Tensor], *, device: str = "cpu") -> Sam:
@@ -94,7 +115,7 @@ def _make_decoder(sizes: Mapping[str, Any], state_dict: Mapping[str, Tensor]) ->
     transformer = TwoWayTransformer(
         depth=depth or 2,
         embedding_dim=width,
-        num_heads=min(_MOST_DECODER_HEADS, width // _LEAST_HEAD_WIDTH),
+        num_heads=_decoder_heads(width),
         mlp_dim=_rows(state_dict, f"{prefix}.0.mlp.lin1.weight", 2048),
     )
     hidden = _rows(state_dict, "mask_decoder.iou_prediction_head.layers.0.weight", 256)
@@ -112,7 +133,7 @@ def require_size(sizes: Mapping[str, Any], state_dict: Mapping[str, Tensor]) -> 
         WeightsError: they are of another SAM, or of none.
     """
     table = state_dict.get("image_encoder.pos_embed")
-    if table is None:
+    if not isinstance(table, Tensor) or table.ndim != 4:
         raise WeightsError("these weights are no SAM's: image_encoder.pos_embed is missing; give a sam_vit_*.pth")
     names = {size["dim"]: name for name, size in SIZES.items()}
     wanted, came = (names.get(width, f"width {width}") for width in (sizes["dim"], table.shape[-1]))

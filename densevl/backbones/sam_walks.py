@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-_KEPT_ON_CPU, _KEPT = 4, 16  # pictures of a batch, or their halves
+_KEPT = 4  # the halves of a picture, the picture itself, and one for good measure
 
 
 class RecentWalks:
@@ -33,8 +33,7 @@ class RecentWalks:
         for seen, precision_then, tokens in self._walks:
             if precision_then == precision and _same(seen, pixels):
                 return tokens
-        kept = _KEPT_ON_CPU if pixels.device.type == "cpu" else _KEPT
-        while len(self._walks) >= kept:
+        while len(self._walks) >= _KEPT:
             self._walks.popleft()
         self._walks.append(
             (pixels.clone(), precision, tokens := walk(pixels))

@@ -18,13 +18,11 @@ class Region:
         box: x0 y0 x1 y1 of its pixels, the last ones included.
         mask: [h, w] bool, its pixels within the box.
         point: x y of its largest score; the first one row by row where several are equal.
-        score: mean over its pixels.
     """
 
     box: tuple[int, int, int, int]
     mask: np.ndarray
     point: tuple[int, int]
-    score: float
 
 
 def connected_regions(mask: np.ndarray, scores: np.ndarray, *, least_area: int = 1) -> list[Region]:
@@ -55,7 +53,6 @@ def connected_regions(mask: np.ndarray, scores: np.ndarray, *, least_area: int =
                 box=(left, top, left + width - 1, top + height - 1),
                 mask=inside,
                 point=(left + best % width, top + best // width),
-                score=float(scores[window][inside].mean()),
             )
         )
     # OpenCV numbers them by blocks of two rows

@@ -13,17 +13,8 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from densevl.core.errors import ConfigError, MemoryLimitError, ShapeError
-from densevl.core.stages import (
-    Extractor,
-    FeatureRefiner,
-    Head,
-    LabelRefiner,
-    OriginalExtractor,
-    PictureRefiner,
-    ScoreRefiner,
-    TextEncoder,
-)
+from densevl.core.errors import MemoryLimitError, ShapeError
+from densevl.core.stages import Extractor, FeatureRefiner, Head, OriginalExtractor, TextEncoder
 from densevl.core.structures import ScoreMap, Segmentation, TextBank
 from densevl.data.folders import open_source
 from densevl.data.pictures import read_picture
@@ -32,6 +23,7 @@ from densevl.engine.runtime import autocast, is_out_of_memory
 from densevl.ops.doubt import doubt_map
 from densevl.ops.resize import label_picture
 from densevl.tasks.geometry import Geometry
+from densevl.tasks.refining import AnyRefiner, refine_labels, refine_scores, split_refiners
 from densevl.tasks.thresholds import Threshold, apply_threshold, least_confidence
 from densevl.text import encode_classes
 from densevl.vocab import ClassList, parse_classes, with_rivals
@@ -73,18 +65,13 @@ class Segmenter(nn.Module):
         head: Head,
         geometry: Geometry,
         refiners: Sequence[FeatureRefiner] = (),
-        score_refiners: Sequence[ScoreRefiner | PictureRefiner | LabelRefiner] = (),
+        score_refiners: Sequence[AnyRefiner] = (),
         rivals: bool = True,
     ) -> None:
         super().__init__()
         self.extractor, self.text_encoder, self.head = extractor, text_encoder, head
         self.refiners, self.geometry, self.rivals = tuple(refiners), geometry, rivals
-        by_picture = PictureRefiner | LabelRefiner
-        if not all(callable(part) or isinstance(part, by_picture) for part in score_refiners):
-            raise ConfigError(f"score_refiners must be refiners, such as dict(type='...'), got {[*score_refiners]}")
-        self.score_refiners = tuple(part for part in score_refiners if not isinstance(part, by_picture))
-        self.picture_refiners = tuple(part for part in score_refiners if isinstance(part, PictureRefiner))
-        self.label_refiners = tuple(part for part in score_refiners if isinstance(part, LabelRefiner))
+        self.score_refiners, self.picture_refiners, self.label_refiners = split_refiners(score_refiners)
         # registered, so that .to(device) moves them too
         self._movable = nn.ModuleList(part for part in (*refiners, *score_refiners) if isinstance(part, nn.Module))
         # what densevl.load knows: its name and config for the record, and one line on what it cannot do for the user
@@ -156,12 +143,14 @@ class Segmenter(nn.Module):
             ShapeError: an array is no picture. UsageError: the threshold is no probability, or of no class.
         """
         least_confidence(bank.class_names, threshold)
+        # where a part looks at whole pictures twice, one is done before the next, so that what was seen is still there
+        step = 1 if self.label_refiners and isinstance(self.extractor, OriginalExtractor) else max(1, len(pictures))
         results = []
-        for score_map, picture in zip(self.score(pictures, bank), pictures, strict=True):
-            result = apply_threshold(_label(score_map, picture.shape[:2], bank, keep_scores), threshold)
-            for refiner in self.label_refiners:
-                result = refiner.relabel(result, score_map=score_map, picture=picture)
-            results.append(result)
+        for start in range(0, len(pictures), step):
+            group = pictures[start : start + step]
+            for score_map, picture in zip(self.score(group, bank), group, strict=True):
+                result = apply_threshold(_label(score_map, picture.shape[:2], bank, keep_scores), threshold)
+                results.append(refine_labels(result, self.label_refiners, score_map=score_map, picture=picture))
         return results
 
     def score(self, pictures: Sequence[np.ndarray], bank: TextBank) -> list[ScoreMap]:
@@ -181,9 +170,7 @@ class Segmenter(nn.Module):
 
     @torch.inference_mode()
     def _refine(self, score_map: ScoreMap, picture: np.ndarray, bank: TextBank) -> ScoreMap:
-        for refiner in self.picture_refiners:
-            score_map = refiner(score_map, picture=picture, bank=bank)
-        return score_map
+        return refine_scores(score_map, self.picture_refiners, picture=picture, bank=bank)
 
     def _score_in_tiles(self, picture: np.ndarray, bank: TextBank) -> ScoreMap:
         canvas = self.geometry.canvas(*picture.shape[:2])

@@ -44,14 +44,14 @@ def test_prompts_give_the_predictors_masks() -> None:
     predictor.set_image(picture(64, 128))
     point, label, box = torch.tensor([[[20.0, 30.0]]]), torch.tensor([[1]]), torch.tensor([[4.0, 5.0, 60.0, 50.0]])
     prompt = torch.randn(1, 1, 32, 32)
-    _, iou, logits = predictor.predict_torch(point, label, box, prompt, multimask_output=True)
+    _, iou, logits = predictor.predict_torch(point, label, box, prompt, multimask_output=False)
     embedding = sam.encode_image(sam.fit(picture(64, 128)))
-    found = sam.decode(embedding, points=(point, label), boxes=box, masks=prompt, multimask=True)
+    found = sam.decode(embedding, points=(point, label), boxes=box, masks=prompt)
     assert_close(found[0], logits, atol=1e-4, rtol=0)
     assert_close(found[1], iou, atol=1e-4, rtol=0)
-    assert found[0].shape == (1, 3, 32, 32)
+    assert found[0].shape == (1, 1, 32, 32)
     assert sam.decode(embedding, boxes=box)[0].shape == (1, 1, 32, 32)
-    assert sam.upscale(found[0], sam.fitted_size(50, 100), (50, 100)).shape == (1, 3, 50, 100)
+    assert sam.upscale(found[0], sam.fitted_size(50, 100), (50, 100)).shape == (1, 1, 50, 100)
 
 
 def test_a_batch_gives_what_its_pictures_give() -> None:

@@ -347,6 +347,26 @@ def test_an_extractor_that_sees_originals_gets_them_in_order_and_its_grid_spans_
     np.testing.assert_allclose(results[2].confidence, alone.confidence, atol=1e-6)
 
 
+def test_such_pictures_are_refined_one_by_one_in_order() -> None:
+    plain, seen = make_segmenter(), []
+
+    class Record(Crown):
+        def relabel(self, result: Segmentation, *, score_map: ScoreMap, picture: np.ndarray) -> Segmentation:
+            seen.append((len(model.extractor.seen), picture.shape[:2]))
+            return result
+
+    extractor = Watching()
+    model = Segmenter(
+        extractor, plain.text_encoder, head=plain.head, geometry=plain.geometry, score_refiners=[Record()]
+    )
+    model.window_batch = 4
+    sizes = [(100, 150), (200, 300), (100, 150)]
+    pictures = [random_picture(*size, index) for index, size in enumerate(sizes)]
+    model.predict_batch(pictures, model.encode(CLASSES))
+    assert seen == [(1, (100, 150)), (2, (200, 300)), (3, (100, 150))]
+    assert model.predict_batch([], model.encode(CLASSES)) == []
+
+
 def test_in_tiles_such_an_extractor_sees_the_pixels_alone() -> None:
     model = make_segmenter(short_side=96, window=64, stride=32)
     model.extractor = Watching()
