@@ -1,7 +1,8 @@
 """`densevl VERB ...`: collects the verbs, runs one, turns errors into one message and an exit code.
 
-A verb is a module with `HELP`, `add_arguments(parser)` and `run(args) -> int`. Ours are named below; other packages
-add theirs through the entry-point group `densevl.commands`. A verb imports what is heavy inside `run`.
+A verb is a module with `HELP`, `add_arguments(parser)` and `run(args) -> int`; one that has short forms says in
+`expand(words)` what they stand for. Ours are named below; other packages add theirs through the entry-point group
+`densevl.commands`. A verb imports what is heavy inside `run`.
 """
 
 from __future__ import annotations
@@ -51,6 +52,12 @@ def make_parser(verbs: dict[str, ModuleType]) -> argparse.ArgumentParser:
     return parser
 
 
+def expand(words: Sequence[str], verbs: dict[str, ModuleType]) -> list[str]:
+    """A command line with the short forms of its verb written out."""
+    written_out = getattr(verbs.get(words[0]), "expand", list) if words else list
+    return [*words[:1], *written_out(words[1:])]
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line.
 
@@ -83,7 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(words: Sequence[str]) -> int:
     verbs = collect_verbs()
-    args = make_parser(verbs).parse_args(words)
+    args = make_parser(verbs).parse_args(expand(words, verbs))
     level = logging.INFO if args.verbose else logging.WARNING
     logging.basicConfig(level=level, format="densevl: %(message)s", stream=sys.stderr)
     warnings.simplefilter("default" if args.verbose else "ignore")  # of libraries; ours go through logging

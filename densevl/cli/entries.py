@@ -7,6 +7,13 @@ import sys
 from importlib.metadata import entry_points
 from types import ModuleType
 
+COMMON_FLAGS = ("--debug", "-v", "--verbose")
+
+
+def entry_names(group: str) -> tuple[str, ...]:
+    """The names in an entry-point group; nothing is loaded."""
+    return tuple(entry.name for entry in entry_points(group=group))
+
 
 def load_entries(group: str, what: str) -> dict[str, ModuleType]:
     """The modules of an entry-point group by name; a broken one is named on stderr and left out."""

@@ -1,126 +1,50 @@
-"""`densevl eval KIND`: figures of predictions. `masks`: label maps on disk against annotations, without a model.
+"""`densevl eval`: figures of a model on a data set, of label maps on disk, or of what another package brings.
 
-Other packages add kinds through the entry-point group `densevl.evaluations`: modules with HELP, `add_arguments(parser)`
-and `run(args) -> int`, as verbs are.
+`densevl eval CONFIG ...` is short for `densevl eval dataset CONFIG ...`, and `--explain A B` for `explain A B`. Other
+packages add kinds through the entry-point group `densevl.evaluations`: modules with HELP, `add_arguments(parser)` and
+`run(args) -> int`, as verbs are.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import math
-import sys
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
-from densevl.cli.entries import add_common_flags, load_entries
-from densevl.core.errors import EXIT_DONE, UsageError
+from densevl.cli import evaluate_dataset, evaluate_explain, evaluate_masks
+from densevl.cli.entries import COMMON_FLAGS, add_common_flags, entry_names, load_entries
 
-HELP = "score predictions against annotations"
-_FIGURES = ("mIoU", "mAcc", "aAcc", "fwIoU")
+HELP = "score a model on a data set, or predictions against annotations"
+KINDS = {"dataset": evaluate_dataset, "masks": evaluate_masks, "explain": evaluate_explain}
+_GROUP = "densevl.evaluations"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the kinds of evaluation, each with its arguments."""
-    kinds = parser.add_subparsers(dest="target", metavar="KIND", required=True)
-    about = "score label maps against annotations: two folders with the same names"
-    masks = kinds.add_parser("masks", help=about, description=about)
-    _add_mask_arguments(masks)
-    masks.set_defaults(evaluate=_run_masks)
-    for name, module in load_entries("densevl.evaluations", "evaluation").items():
+    parser.description = f"{HELP}. `densevl eval CONFIG --data DIR` is short for `densevl eval dataset CONFIG ...`."
+    kinds = parser.add_subparsers(dest="target", metavar="KIND|CONFIG", required=True)
+    for name, module in {**KINDS, **load_entries(_GROUP, "evaluation")}.items():
         kind = kinds.add_parser(name, help=module.HELP, description=module.HELP)
         module.add_arguments(kind)
         kind.set_defaults(evaluate=module.run)
-    for kind in kinds.choices.values():
         add_common_flags(kind, default=argparse.SUPPRESS)
+
+
+def kind_names() -> tuple[str, ...]:
+    """The kinds of evaluation, those of other packages too."""
+    return (*KINDS, *entry_names(_GROUP))
+
+
+def expand(words: Sequence[str]) -> list[str]:
+    """The words behind `eval` with their kind: what begins with no kind is about a model on a data set."""
+    place = next((place for place, word in enumerate(words) if word not in COMMON_FLAGS), len(words))
+    before, rest = list(words[:place]), list(words[place:])
+    if not rest or rest[0] in ("-h", "--help", *kind_names()):
+        return [*before, *rest]
+    if rest[0] == "--explain":
+        return [*before, "explain", *rest[1:]]
+    return [*before, "dataset", *rest]
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the kind of evaluation that was asked for."""
     return int(args.evaluate(args))
-
-
-def _add_mask_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--pred", type=Path, required=True, metavar="DIR", help="predictions, or the OUT folder of a run"
-    )
-    parser.add_argument("--gt", type=Path, required=True, metavar="DIR", help="annotations: ids as 8 or 16 bit PNG")
-    parser.add_argument(
-        "--classes", required=True, metavar="LIST|FILE|TEXT", help="the classes in the order of their ids"
-    )
-    parser.add_argument(
-        "--ignore",
-        action="append",
-        default=[],
-        metavar="ID",
-        help="annotation ids that are not scored (several: repeat, or 11,12); 255 never is (65535 above 255 classes)",
-    )
-    parser.add_argument(
-        "--reduce-zero-label",
-        action="store_true",
-        help="annotations hold 0 = other, which is not scored, and classes from 1",
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-
-
-def _run_masks(args: argparse.Namespace) -> int:
-    """Score and print the table.
-
-    Raises:
-        UsageError: `--ignore` is no id.
-        DataError: folders, files or ids that do not fit; a faulty class list.
-    """
-    from densevl.engine.evaluator import LabelRule, evaluate_masks, name_some, pair_masks
-    from densevl.metrics import MeanIoU
-    from densevl.vocab import parse_classes
-
-    names = parse_classes(args.classes).names
-    rule = LabelRule(len(names), _read_ids(args.ignore), args.reduce_zero_label)
-    labels = args.pred / "labels"
-    pairs, extra = pair_masks(labels if labels.is_dir() else args.pred, args.gt)
-    if extra:
-        print(f"densevl: {len(extra)} predictions have no annotation: {name_some(extra)}", file=sys.stderr)
-    figures = evaluate_masks(pairs, MeanIoU(len(names), ignore_index=rule.ignore_index), rule)
-    report = _make_report(figures, names, pictures=len(pairs), without_annotation=len(extra))
-    print(json.dumps(report, ensure_ascii=False) if args.json else _as_text(report))
-    return EXIT_DONE
-
-
-def _read_ids(values: Sequence[str]) -> frozenset[int]:
-    ids = [part.strip() for value in values for part in value.split(",")]
-    for value in ids:
-        if not value.isdecimal():
-            raise UsageError(f"--ignore expects ids such as 11 or 11,255, got '{value}'")
-    return frozenset(int(value) for value in ids)
-
-
-def _make_report(figures: Mapping[str, Any], names: Sequence[str], **counts: int) -> dict[str, Any]:
-    """All figures in per cent (the metric gives fractions by class) as JSON knows them: NaN is null."""
-    rows = [
-        {"name": name, "IoU": _finite(100 * iou), "Acc": _finite(100 * acc)}
-        for name, iou, acc in zip(names, figures["IoU"], figures["Acc"], strict=True)
-    ]
-    left_out = {f"left_out_of_m{key}": sum(row[key] is None for row in rows) for key in ("IoU", "Acc")}
-    return {**{key: _finite(figures[key]) for key in _FIGURES}, **counts, **left_out, "classes": rows}
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
-
-
-def _as_text(report: Mapping[str, Any]) -> str:
-    width = max(len("class"), *(len(row["name"]) for row in report["classes"]))
-    rows = [f"{'class':{width}}     IoU     Acc"]
-    rows += [f"{row['name']:{width}}  {_cell(row['IoU'])}  {_cell(row['Acc'])}" for row in report["classes"]]
-    rows.append("")
-    rows += [f"{key:{width}}  {_cell(report[key])}" for key in ("mIoU", "mAcc", "aAcc")]
-    rows.append(f"{report['pictures']} pictures, per cent; counts are summed over all of them")
-    absent, unlabelled = report["left_out_of_mIoU"], report["left_out_of_mAcc"]
-    if absent or unlabelled:
-        rows.append(f"'-' is left out: of mIoU {absent} (occur nowhere), of mAcc {unlabelled} (never annotated)")
-    return "\n".join(rows)
-
-
-def _cell(value: float | None) -> str:
-    return f"{'-' if value is None else format(value, '.2f'):>6}"

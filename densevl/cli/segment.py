@@ -6,7 +6,8 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,10 +49,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     run.add_argument("--json", action="store_true", help="one JSON object on stdout at the end")
 
 
-def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the flags that choose and shape a model; `segment` and `demo` share them."""
+def add_model_arguments(parser: argparse.ArgumentParser, *, named: bool = True) -> None:
+    """Declare the flags that choose and shape a model; where a verb names it otherwise, those that shape it."""
     model = parser.add_argument_group("the model")
-    model.add_argument("--model", default="auto", help="a name of `densevl models list`, a .py config, or auto")
+    if named:
+        model.add_argument("--model", default="auto", help="a name of `densevl models list`, a .py config, or auto")
     model.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
     model.add_argument("--precision", default="auto", choices=("auto", "fp32", "fp16", "bf16"))
     model.add_argument("--weights", help="CLIP weights: a file, an open_clip tag, hf-hub:NAME")
@@ -115,14 +117,28 @@ def find_inputs(args: argparse.Namespace) -> PictureSource | FrameSource:
     return source
 
 
-def load_segmenter(args: argparse.Namespace) -> Segmenter:
-    """The model that the flags ask for; says on stderr which one and what it cannot do."""
+@dataclass(frozen=True)
+class ModelChoice:
+    """Which model, why, and the config keys that are set."""
+
+    name: str
+    reason: str
+    overrides: Mapping[str, Any]
+
+
+def choose_segmenter(args: argparse.Namespace, assignments: Mapping[str, Any] | None = None) -> ModelChoice:
+    """What the flags ask for, checked; nothing is loaded.
+
+    Args:
+        args: the flags of `add_model_arguments`, and the model.
+        assignments: config keys to be set beside those of the flags, which come last.
+    """
     if args.offline:
         go_offline()
     if args.weights is not None and args.model == "auto":
         raise UsageError("--weights needs --model: say which architecture the file is for, such as maskclip-b16")
     from densevl.core.config import read_config
-    from densevl.tasks.load import choose_model, load, require_field
+    from densevl.tasks.load import choose_model, require_field
 
     name, reason = choose_model() if args.model == "auto" else (args.model, f"model {args.model}")
     clip_flags = [flag for flag in ("weights", "quickgelu", "trust") if getattr(args, flag)]
@@ -130,12 +146,20 @@ def load_segmenter(args: argparse.Namespace) -> Segmenter:
         raise UsageError(f"--{clip_flags[0]} is for CLIP models, and {name} is none")
     require_field(name, "segmentation")
     config = read_config(name)
-    overrides = model_overrides(args, config)
+    overrides = {**(assignments or {}), **model_overrides(args, config)}
     if args.refine is not None:
         overrides["model.score_refiners"] = score_refiners(config, args.refine)
-    segmenter = load(name, args.device, precision=args.precision, **overrides)
+    return ModelChoice(name, reason, overrides)
+
+
+def load_segmenter(args: argparse.Namespace, choice: ModelChoice | None = None) -> Segmenter:
+    """The model of a choice, or that which the flags ask for; says on stderr which one and what it cannot do."""
+    from densevl.tasks.load import load
+
+    choice = choice or choose_segmenter(args)
+    segmenter: Segmenter = load(choice.name, args.device, precision=args.precision, **choice.overrides)
     limits = f". {segmenter.limits}" if segmenter.limits else ""
-    print(f"densevl: {reason}, on {segmenter.device}{limits}", file=sys.stderr)
+    print(f"densevl: {choice.reason}, on {segmenter.device}{limits}", file=sys.stderr)
     return segmenter
 
 
