@@ -57,3 +57,23 @@ def assert_close(actual: torch.Tensor | np.ndarray, expected: np.ndarray, *, ato
     found = actual.detach().cpu().numpy() if isinstance(actual, torch.Tensor) else actual
     assert found.shape == expected.shape, f"shape {found.shape}, expected {expected.shape}"
     np.testing.assert_allclose(found, expected, atol=atol, rtol=rtol)
+
+
+def thin(values: torch.Tensor, expected: np.ndarray, *, axes: tuple[int, ...] = (-2, -1)) -> torch.Tensor:
+    """Every n-th place of some axes, as a file keeps them: of all n that give its shape, the one nearest to it."""
+    step = thinning(values, expected, axes=axes)
+    return _every(values, step, axes)
+
+
+def thinning(values: torch.Tensor, expected: np.ndarray, *, axes: tuple[int, ...] = (-2, -1)) -> int:
+    """The n of `thin`."""
+    sides = [(values.shape[axis], expected.shape[axis]) for axis in axes]
+    steps = [n for n in range(1, max(map(max, sides)) + 1) if all(-(-side // n) == kept for side, kept in sides)]
+    assert steps, f"no sample of every n-th place of {tuple(values.shape)} has the shape {expected.shape}"
+    return min(steps, key=lambda n: float((_every(values, n, axes) - torch.from_numpy(expected)).abs().max()))
+
+
+def _every(values: torch.Tensor, step: int, axes: tuple[int, ...]) -> torch.Tensor:
+    for axis in axes:
+        values = values.index_select(axis, torch.arange(0, values.shape[axis], step))
+    return values

@@ -1,4 +1,4 @@
-"""Kill a real `densevl segment` again and again, finish it, and compare with a run that nobody disturbed.
+"""Kill a real run again and again, finish it, and compare with a run that nobody disturbed.
 
 python -m tests.kill_and_resume --kills 20
 """
@@ -12,12 +12,23 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 PICTURES = 24
+_TINY_MASKS = """
+import sys
+import densevl.backbones
+from densevl.cli.app import main
+from tests.tiny import tiny_sam
+
+densevl.backbones.load_sam = lambda name, weights: tiny_sam(seed=1)
+sys.exit(main(["masks", *sys.argv[1:], "--points", "4", "--iou=-99", "--stability", "0", "--offline"]))
+"""
+Start = Callable[[Path, Path], "subprocess.Popen[bytes]"]
 
 
 def make_pictures(folder: Path) -> None:
@@ -29,9 +40,16 @@ def make_pictures(folder: Path) -> None:
 
 
 def start(pictures: Path, out: Path) -> subprocess.Popen[bytes]:
+    """`densevl segment` on the embedded model."""
     command = [sys.executable, "-m", "densevl", "segment", str(pictures), "--classes", "cat; sky; road; tree"]
     command += ["--model", "lite", "--offline", "--short-side", "160", "--save", "labels,overlay,confidence,scores"]
     return subprocess.Popen([*command, "--out", str(out)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+
+def start_masks(pictures: Path, out: Path) -> subprocess.Popen[bytes]:
+    """`densevl masks` on a tiny SAM."""
+    command = [sys.executable, "-c", _TINY_MASKS, str(pictures), "--out", str(out)]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 
 def finish(process: subprocess.Popen[bytes]) -> None:
@@ -57,7 +75,7 @@ def outputs(out: Path) -> dict[str, bytes]:
     }
 
 
-def kill_and_resume(folder: Path, kills: int, seed: int = 0) -> int:
+def kill_and_resume(folder: Path, kills: int, *, seed: int = 0, start: Start = start) -> int:
     """Returns how many kills met a run that was still at work; raises where an output differs."""
     pictures, broken, whole = folder / "pictures", folder / "broken", folder / "whole"
     make_pictures(pictures)
@@ -86,7 +104,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        met = kill_and_resume(Path(folder), args.kills, args.seed)
+        met = kill_and_resume(Path(folder), args.kills, seed=args.seed)
     print(f"killed {args.kills} times, {met} of them at work: all outputs equal an unbroken run")
 
 

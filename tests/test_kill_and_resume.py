@@ -7,12 +7,26 @@ from pathlib import Path
 
 import pytest
 
-from tests.kill_and_resume import finish, kill_and_resume, make_pictures, outputs, start, wait_for_progress
+from tests.kill_and_resume import (
+    finish,
+    kill_and_resume,
+    make_pictures,
+    outputs,
+    start,
+    start_masks,
+    wait_for_progress,
+)
 
 
 @pytest.mark.slow
 def test_a_run_killed_three_times_equals_an_unbroken_one_byte_for_byte(tmp_path: Path) -> None:
     assert kill_and_resume(tmp_path, kills=3) >= 1
+
+
+@pytest.mark.slow
+def test_masks_of_a_killed_run_equal_those_of_an_unbroken_one_byte_for_byte(tmp_path: Path) -> None:
+    assert kill_and_resume(tmp_path, kills=3, start=start_masks) >= 1
+    assert len(list((tmp_path / "broken/masks").glob("*.json"))) == len(list((tmp_path / "pictures").iterdir()))
 
 
 @pytest.mark.slow

@@ -128,12 +128,16 @@ class TridentExtractor(nn.Module):
 
     def pool_windows(self, windows: Tensor) -> Tensor:
         """All windows [W, 3, S, S] of one picture -> [W, D, h, w] on DINO's grid, behind CLIP's output projection."""
+        values = torch.cat([self.values(part) for part in windows.split(_WINDOWS_AT_ONCE)])  # [W, D, h', w']
+        guide = self.window_guide(windows)
+        return pool_by_guide(self.clip_model, values, guide, beta=self.guidance.beta, gamma=self.guidance.gamma)
+
+    def window_guide(self, windows: Tensor) -> Tensor:
+        """Windows [W, 3, S, S], resized to whole patches of DINO's -> its tokens [W, G, h, w]."""
         patch = self.dino.patch_size
         fitted = tuple(max(1, side // patch) * patch for side in windows.shape[2:])
         seen = resize_map(windows, fitted)
-        guide = torch.cat([self.dino.features(part, "tokens") for part in seen.split(_WINDOWS_AT_ONCE)])  # [W, G, h, w]
-        values = torch.cat([self.values(part) for part in windows.split(_WINDOWS_AT_ONCE)])  # [W, D, h', w']
-        return pool_by_guide(self.clip_model, values, guide, beta=self.guidance.beta, gamma=self.guidance.gamma)
+        return torch.cat([self.dino.features(part, "tokens") for part in seen.split(_WINDOWS_AT_ONCE)])
 
     def values(self, windows: Tensor) -> Tensor:
         """Windows [W, 3, S, S] -> values of CLIP's last block [W, D, h, w], no token seeing the class token there."""

@@ -25,7 +25,7 @@ from densevl.text import encode_classes
 from densevl.vocab import parse_classes
 from tests.golden_checks import CHECKS, checks
 from tests.golden_checks.maskclip import golden_clip
-from tests.golden_reader import GoldenFile, assert_close
+from tests.golden_reader import GoldenFile, assert_close, thin
 
 ATOL = 1e-5
 SCORE_ATOL = 1e-4  # of logits and probabilities of the whole way
@@ -91,15 +91,11 @@ def check_whole_way(file: GoldenFile, trident: TridentExtractor) -> None:
     canvas, views = trident.splice(pixels), trident.sam_views(pixels)
     pooled = trident.aggregate(canvas, views).flatten(0, 1)  # [M, D]
     features = trident(pixels).features  # [1, E, h, w]
-    step = _step(pooled.shape[:1], file["guidance_out_sub"].shape[:1])
-    assert_close(pooled[::step, None], file["guidance_out_sub"], atol=ATOL)
-    assert_close(map_to_tokens(features)[0, ::step], file["clip_features_sub"], atol=ATOL)
+    expected = file["guidance_out_sub"]
+    assert_close(thin(pooled[:, None], expected, axes=(0,)), expected, atol=ATOL)
+    expected = file["clip_features_sub"]
+    assert_close(thin(map_to_tokens(features)[0], expected, axes=(0,)), expected, atol=ATOL)
     _check_scores(file, features, bank, picture.shape[:2])
-
-
-def _step(whole: tuple[int, ...], sample: tuple[int, ...]) -> int:
-    """Every how many-th place of the whole makes the sample."""
-    return next(step for step in range(1, max(whole) + 1) if tuple(-(-side // step) for side in whole) == tuple(sample))
 
 
 def _check_windows(file: GoldenFile, trident: TridentExtractor, pixels: torch.Tensor) -> None:
@@ -111,7 +107,7 @@ def _check_windows(file: GoldenFile, trident: TridentExtractor, pixels: torch.Te
     assert (len(boxes[:, 1].unique()), len(boxes[:, 0].unique())) == tuple(file["win_sizes"])
     resized = F.interpolate(pixels, size=size, mode="bilinear", align_corners=False)
     windows = torch.cat([resized[:, :, y0:y1, x0:x1] for x0, y0, x1, y1 in boxes.tolist()])
-    assert_close(trident.dino.features(windows, "tokens"), file["dino_feats_windows"], atol=ATOL)
+    assert_close(trident.window_guide(windows), file["dino_feats_windows"], atol=ATOL)
     normed = trident.clip_model.blocks[-1].ln_1(walk_to_last(trident.clip_model, windows)[:, 1:])
     expected = file["clip_last_block_ln1_in"]
     assert_close(normed.transpose(0, 1)[:, : expected.shape[1]], expected, atol=ATOL)
@@ -136,14 +132,11 @@ def _check_bonds(file: GoldenFile, trident: TridentExtractor, pixels: torch.Tens
 def _check_scores(file: GoldenFile, features: torch.Tensor, bank: TextBank, size: tuple[int, ...]) -> None:
     head = CosineHead(file.config["logit_scale"], softmax=False, over_queries=True)
     logits = head(features.movedim(1, -1), bank).movedim(-1, 1)  # [1, Q, h, w]
-    cosines = logits / head.logit_scale
-    step = _step(cosines.shape[2:], file["logits_lowres"].shape[2:])
-    assert_close(cosines[:, :, ::step, ::step], file["logits_lowres"], atol=SCORE_ATOL)
+    assert_close(thin(logits / head.logit_scale, file["logits_lowres"]), file["logits_lowres"], atol=SCORE_ATOL)
     score_map = ScoreMap(logits, canvas=size, extent=size, logits=True, class_index=bank.class_index)
     found = ClassProbabilities(score_map, size)
     probability = torch.stack([found[k] for k in range(len(found))])  # [K, H, W]
-    step = _step(size, file["prob_sub"].shape[1:])
-    assert_close(probability[:, ::step, ::step], file["prob_sub"], atol=SCORE_ATOL)
+    assert_close(thin(probability, file["prob_sub"]), file["prob_sub"], atol=SCORE_ATOL)
     labels, _ = label_picture(score_map, size)
     best = probability.topk(2, dim=0).values
     sure = (best[0] - best[1] >= NEAR_TIE).numpy()

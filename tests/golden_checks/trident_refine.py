@@ -16,7 +16,7 @@ from densevl.refiners.sam_prompts import CoarseClass, pick_nearest
 from densevl.vocab import parse_classes
 from tests.golden_checks import checks
 from tests.golden_checks.trident import golden_sam
-from tests.golden_reader import GoldenFile, assert_close
+from tests.golden_reader import GoldenFile, assert_close, thin, thinning
 
 ATOL = 1e-5
 DECODER_ATOL = 1e-4
@@ -37,7 +37,7 @@ def check_trident_refine(file: GoldenFile) -> None:
     labels, confidence = label_picture(score_map, picture.shape[:2])
     coarse = Segmentation(labels, confidence, np.zeros((1, 1), np.float32), tuple(file.config["names"]))
     probability = whole(score_map)
-    assert_close(_thin(probability, file["pre_prob_sub"]), file["pre_prob_sub"], atol=ATOL)
+    assert_close(thin(probability, file["pre_prob_sub"]), file["pre_prob_sub"], atol=ATOL)
     _check_labels(labels, file["pre_pred"][0], probability, edges=torch.zeros(1, *labels.shape, dtype=torch.bool))
     for case in sorted({key.split("/")[0] for key in file.keys("") if key.endswith("/coarse_thresh")}):
         refiner = SAMMaskRefiner(
@@ -90,8 +90,9 @@ def _check_case(
     settled = torch.where(masks.amax(dim=0) > 0, masks, probability)
     _check_labels(refined.label_map, file[f"{case}/refined_pred"][0], settled, edges=edges)
     expected = file[f"{case}/refined_logits_sub"]
-    certain = ~_thin(edges, expected).numpy()
-    assert_close(_thin(scores, expected).numpy() * certain, expected * certain, atol=DECODER_ATOL)
+    step = thinning(scores, expected)
+    certain = ~edges[:, ::step, ::step].numpy()
+    assert_close(scores[:, ::step, ::step].numpy() * certain, expected * certain, atol=DECODER_ATOL)
     sums, flipped = file[f"{case}/refined_logits_sum"], torch.where(masks > 0, 0.0, 0.5 * probability)
     steps = with_failed(found, torch.where(edges, flipped, masks), probability) - scores
     assert len(sums) == len(scores)
@@ -134,11 +135,12 @@ def _check_call(
     prompts = refiner.prompts(coarse)
     assert_close(prompts.points, file[f"{call}/points"], atol=DECODER_ATOL)
     assert_close(prompts.boxes, file[f"{call}/boxes"], atol=DECODER_ATOL)
-    thin = _thin(prompts.masks, file[f"{call}/mask_input_sub8"])
-    assert_close(thin, file[f"{call}/mask_input_sub8"], atol=ATOL * refiner.mask_scale)
+    expected = file[f"{call}/mask_input_sub8"]
+    assert_close(thin(prompts.masks, expected), expected, atol=ATOL * refiner.mask_scale)
     logits, iou = (torch.cat(part) for part in zip(*refiner.decode(prompts, seen), strict=True))
     assert_close(iou[:, None], file[f"{call}/iou"], atol=DECODER_ATOL)
-    assert_close(_thin(logits, file[f"{call}/lowres_sub8"]), file[f"{call}/lowres_sub8"], atol=DECODER_ATOL)
+    expected = file[f"{call}/lowres_sub8"]
+    assert_close(thin(logits, expected), expected, atol=DECODER_ATOL)
     upscaled = refiner.upscale(logits, seen, seen.size)
     least, most = ((upscaled > level).sum(dim=(1, 2, 3)).numpy() for level in (BORDER, -BORDER))
     area = file[f"{call}/mask_area"]
@@ -151,9 +153,3 @@ def _check_labels(found: np.ndarray, expected: np.ndarray, scores: torch.Tensor,
     best = scores.topk(2, dim=0).values
     sure = ((best[0] - best[1] >= TIE) & ~edges.any(dim=0)).numpy()
     np.testing.assert_array_equal(found[sure], expected[sure])
-
-
-def _thin(values: torch.Tensor, like: np.ndarray) -> torch.Tensor:
-    """[..., H, W] -> every n-th row and column, as many as the golden array has."""
-    step = -(-values.shape[-2] // like.shape[-2])
-    return values[..., ::step, ::step]

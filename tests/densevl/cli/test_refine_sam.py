@@ -11,9 +11,9 @@ from PIL import Image
 import densevl.backbones
 from densevl.cli.app import main
 from densevl.cli.segment import REFINERS, score_refiners
-from densevl.core.config import model_configs, read_config
+from densevl.core.config import build_model, model_configs, override, read_config
 from densevl.refiners import SAMMaskRefiner
-from tests.tiny import tiny_sam
+from tests.tiny import tiny_clip, tiny_dino, tiny_sam
 
 SMALL = ("--model", "lite", "--offline", "--short-side", "96")
 
@@ -66,11 +66,21 @@ def test_weights_of_another_sam_end_with_4(
 
 
 @pytest.mark.parametrize("name", [name for name in model_configs("segmentation") if name.startswith("trident")])
-def test_trident_refines_with_the_sam_it_sees_with(name: str) -> None:
+def test_trident_refines_with_the_sam_it_sees_with(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     config = read_config(name)
     (node,) = score_refiners(config, "sam")
     assert node["sam"] == config.model.extractor.sam == "$sam"
     patch = int(config.parts.clip_model.model.rpartition("-")[2])
     assert node["stride"] == "$patch" and config.parts.patch == patch
     assert "score_refiners" not in config.model  # the configs of data sets have it
-    SAMMaskRefiner(tiny_sam(), stride=patch)
+    for loader, tiny in (("load_clip", tiny_clip), ("load_dino", tiny_dino), ("load_sam", tiny_sam)):
+        monkeypatch.setattr(densevl.backbones, loader, lambda *_, tiny=tiny, **__: tiny())
+    task = build_model(override(config, {"model.score_refiners": [node], "model.extractor.step": 112}))
+    (refiner,) = task.label_refiners
+    assert isinstance(refiner, SAMMaskRefiner) and refiner.stride == patch
+    assert refiner.sam is task.extractor.sam
+    embedded, embed = [], refiner.sam.embed
+    monkeypatch.setattr(refiner.sam, "embed", lambda pixels: embedded.append(1) or embed(pixels))
+    refiner.coarse_thresh, refiner.minimal_area = 0.0, 1
+    task.predict_batch([np.zeros((96, 112, 3), np.uint8)], task.encode(["cat", "sky"]))
+    assert len(embedded) == (1 if patch == 16 else 2)  # the tiny CLIP's patch is 16: else two views
