@@ -14,9 +14,10 @@ _INK = (28, 30, 33)
 _QUIET = (110, 113, 118)
 _RIGHT, _WRONG = np.array((24, 94, 160)), np.array((196, 60, 40))  # of a whole row
 _NUMBERED = 30  # classes up to which the counts stand in the cells
-_NAMED = 120  # and up to which the names stand beside them
+_NAMED = 200  # and up to which the names stand beside them
+_LINE = 11  # pixels that a name needs
 _LONGEST_NAME = 28
-_SIDE = 1600  # of the matrix at most, in pixels, unless classes are more than pixels
+_SIDE = 1600  # of the matrix in pixels; more where names need more, or classes are more than pixels
 
 
 def draw_confusion(counts: np.ndarray, class_names: Sequence[str]) -> np.ndarray:
@@ -27,10 +28,10 @@ def draw_confusion(counts: np.ndarray, class_names: Sequence[str]) -> np.ndarray
         class_names: K names.
 
     Returns:
-        [H, W, 3] uint8 RGB; up to 30 classes with counts, up to 120 with names.
+        [H, W, 3] uint8 RGB; up to 30 classes with counts, up to 200 with names.
     """
     total = len(class_names)
-    cell = int(np.clip(_SIDE // total, 1, 44))
+    cell = int(np.clip(_SIDE // total, _LINE if total <= _NAMED else 1, 44))
     matrix = _colours(counts).repeat(cell, axis=0).repeat(cell, axis=1)  # [K * cell, K * cell, 3]
     font = ImageFont.load_default(int(np.clip(cell * 0.42, 9, 15)))
     names = [_short(name) for name in class_names] if total <= _NAMED else []

@@ -24,13 +24,20 @@ def test_a_larger_share_of_its_row_is_darker_and_one_of_a_thousand_is_still_seen
     assert colours[1, 1] == colours[1].min()
 
 
-@pytest.mark.parametrize("total", [1, 8, 51, 400, 2000])
+@pytest.mark.parametrize("total", [1, 8, 51, 171, 400, 2000])
 def test_any_number_of_classes_gives_a_picture_with_a_cell_for_each_pair(total: int) -> None:
     picture = draw_confusion(np.eye(total, dtype=np.int64), [f"class {k}" for k in range(total)])
     assert picture.dtype == np.uint8 and picture.shape[2] == 3
     blue = (picture.astype(int) == (24, 94, 160)).all(axis=-1)
     assert blue.sum() >= total
-    assert max(picture.shape[:2]) <= max(1600, total) + 300
+    assert max(picture.shape[:2]) <= (2200 if total <= 200 else max(1600, total) + 300)
+
+
+@pytest.mark.parametrize(("total", "named"), [(171, True), (200, True), (201, False)])
+def test_names_of_the_largest_data_sets_fit_beside_their_rows(total: int, named: bool) -> None:
+    eye = np.eye(total, dtype=np.int64)
+    pictures = [draw_confusion(eye, [word] * total) for word in ("gg", "gggggggggggg")]
+    assert (pictures[0].shape[1] < pictures[1].shape[1]) is named
 
 
 def test_names_are_drawn_up_to_many_classes_and_long_ones_are_cut() -> None:
