@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Literal
 
-from densevl import __version__
-from densevl.core.files import sha256_bytes, write_atomic
-from densevl.engine.journal import Journal
-from densevl.engine.pipeline import Failure, Pipeline, fixed_groups
-from densevl.tasks.run_documents import RunResult, classes_document, failed_document, run_document
+from densevl.core.files import write_atomic
+from densevl.engine.journal import Record
+from densevl.tasks.resumable_run import ResumableRun, task_settings
+from densevl.tasks.run_documents import RunResult
 from densevl.vocab import ClassList
-from densevl.weights import hash_module
 from video.classifier import VideoClassifier
 from video.clip_result import ClipResult, clip_row, predictions_document, summary_document
 from video.clip_source import ClipSource, LongVideo, ShortClip
@@ -48,7 +44,7 @@ class ClipRunOptions:
     batch_size: int | None = None
 
 
-class ClipRun:
+class ClipRun(ResumableRun):
     """Everything a run needs, checked; `run()` does it.
 
     Args:
@@ -64,6 +60,7 @@ class ClipRun:
         self.classifier, self.source, self.classes, self.options = classifier, source, classes, options
         on_gpu = classifier.device.type != "cpu"
         classifier.view_batch = options.batch_size or (AUTO_BATCH_GPU if on_gpu else 1)
+        self.on_error = options.on_error
         self.bank = classifier.encode(classes)
         self._watching = no_one
 
@@ -99,50 +96,37 @@ class ClipRun:
         Raises:
             OutputError: the folder cannot be written, or another run is writing it.
         """
-        started, self._watching = datetime.now(timezone.utc), watching
-        settings = self.settings()
-        with Journal(out / "journal.jsonl") as journal:
-            write_atomic(out / "classes.json", classes_document(self.classes))
-            pipeline = Pipeline(
-                source=self.source,
-                infer=self.infer,
-                writers=[WRITERS[kind] for kind in self.options.kinds],
-                journal=journal,
-                settings=sha256_bytes(json.dumps(settings, sort_keys=True).encode()),
-                row=lambda index, result: clip_row(result, self.source.origin(index)),
-                wanted=lambda record: record.outputs,  # the kinds stand in the settings
-                on_error=self.options.on_error,
-            )
-            count = pipeline.run(fixed_groups(len(self.source), 1), progress)
-            self._write_documents(out, journal, count.failed)
-        result = RunResult.of(out, count)
-        batch_size = self.classifier.view_batch
-        write_atomic(out / "run.json", run_document(settings, result, started=started, batch_size=batch_size))
-        return result
+        self._watching = watching
+        return super().run(out, progress=progress)
+
+    def writers(self) -> list[Any]:
+        """One for each kind of file of a timeline."""
+        return [WRITERS[kind] for kind in self.options.kinds]
+
+    def wanted(self, record: Record) -> Iterable[str]:
+        """What it wrote: short clips have no timeline. The kinds stand in the settings."""
+        return record.outputs
+
+    def row(self, index: int, result: ClipResult) -> dict[str, Any]:
+        """See `clip_row`."""
+        return clip_row(result, self.source.origin(index))
+
+    @property
+    def batch_size(self) -> int:
+        """Views in one forward pass."""
+        return self.classifier.view_batch
 
     def settings(self) -> dict[str, Any]:
         """All that decides the outputs beside the clips."""
-        classifier = self.classifier
         return {
-            "densevl": __version__,
-            "model": classifier.name,
-            "config": classifier.config_text,
-            "weights": hash_module(classifier)[:16],
-            "classes": [[name, *words] for name, words in zip(self.classes.names, self.classes.synonyms, strict=True)],
+            **task_settings(self.classifier, self.classes),
             "views": asdict(self.source.views),
             "windows": asdict(self.source.rule),
             "segments": asdict(self.options.segments),
             "save": list(self.options.kinds),
-            "device": classifier.device.type,
-            "precision": str(classifier.dtype).removeprefix("torch."),
         }
 
-    def _write_documents(self, out: Path, journal: Journal, failed: tuple[Failure, ...]) -> None:
-        """What stands beside the timelines; made from the journal, so a continued run gives the same bytes."""
-        failed_names = {failure.name for failure in failed}
-        records = [
-            record for name in self.source.names() if name not in failed_names and (record := journal.newest(name))
-        ]
+    def write_documents(self, out: Path, records: Sequence[Record], settings: Mapping[str, Any]) -> None:
+        """predictions.csv and summary.csv."""
         write_atomic(out / "predictions.csv", predictions_document(records))
         write_atomic(out / "summary.csv", summary_document(records, self.classes.names))
-        write_atomic(out / "failed.csv", failed_document(failed))

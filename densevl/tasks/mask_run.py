@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from datetime import datetime, timezone
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from densevl import __version__
-from densevl.core.files import sha256_bytes, write_atomic
+from densevl.core.files import write_atomic
 from densevl.data import FrameSource, PictureSource
 from densevl.data.pictures import shown
 from densevl.engine.documents import csv_document
-from densevl.engine.journal import Journal
-from densevl.engine.pipeline import Failure, Pipeline, fixed_groups
+from densevl.engine.journal import Record
 from densevl.tasks.mask_generator import MaskGenerator, PictureMasks
-from densevl.tasks.run_documents import RunResult, failed_document, run_document
+from densevl.tasks.resumable_run import ResumableRun
 from densevl.visualize.overlay import draw_overlay
 from densevl.visualize.writers import encode_jpeg
 
@@ -55,7 +53,7 @@ class MaskOverlayWriter:
         return encode_jpeg(draw_overlay(picture, result.label_map(), names))
 
 
-class MaskRun:
+class MaskRun(ResumableRun):
     """Everything a run needs; `run()` does it.
 
     Args:
@@ -79,49 +77,23 @@ class MaskRun:
         """The masks of the pictures of one group."""
         return [self.generator.predict(picture) for picture in pictures]
 
-    def run(self, out: Path, *, progress: Callable[[int], object] = lambda count: None) -> RunResult:
-        """Find the masks that are not there yet and write the documents of the run.
-
-        Args:
-            out: output folder, made if absent.
-            progress: called with the number of pictures just finished.
-
-        Raises:
-            OutputError: the folder cannot be written, or another run is writing it.
-        """
-        started = datetime.now(timezone.utc)
-        settings = self.settings()
-        with Journal(out / "journal.jsonl") as journal:
-            pipeline = Pipeline(
-                source=self.source,
-                infer=self.infer,
-                writers=[MasksWriter(), MaskOverlayWriter()],
-                journal=journal,
-                settings=sha256_bytes(json.dumps(settings, sort_keys=True).encode()),
-                row=self._row,
-                on_error=self.on_error,
-            )
-            count = pipeline.run(fixed_groups(len(self.source), 1), progress)
-            self._write_documents(out, journal, count.failed)
-        result = RunResult.of(out, count)
-        write_atomic(out / "run.json", run_document(settings, result, started=started, batch_size=1))
-        return result
+    def writers(self) -> list[Any]:
+        """Masks and overlay."""
+        return [MasksWriter(), MaskOverlayWriter()]
 
     def settings(self) -> dict[str, Any]:
         """All that decides the masks beside the pictures."""
         return {"densevl": __version__, **self.generator.header, "device": self.device}
 
-    def _row(self, index: int, result: PictureMasks) -> dict[str, Any]:
+    def row(self, index: int, result: PictureMasks) -> dict[str, Any]:
+        """Source, size [H, W], how many masks, and the share of the picture that they cover."""
         covered = float((result.label_map() < len(result.records)).mean())
         source = shown(self.source.origin(index))
         return {"source": source, "size": list(result.size), "masks": len(result.records), "covered": round(covered, 6)}
 
-    def _write_documents(self, out: Path, journal: Journal, failed: tuple[Failure, ...]) -> None:
-        """What stands beside the masks; made from the journal, so a continued run gives the same bytes."""
-        failed_names = {failure.name for failure in failed}
-        names = (name for name in self.source.names() if name not in failed_names)
-        rows = [(record.name, record.row) for name in names if (record := journal.newest(name))]
+    def write_documents(self, out: Path, records: Sequence[Record], settings: Mapping[str, Any]) -> None:
+        """summary.csv."""
+        rows = [(record.name, record.row) for record in records]
         header = ["name", "source", "width", "height", "masks", "covered"]
         lines = [[name, row["source"], *row["size"][::-1], row["masks"], row["covered"]] for name, row in rows]
         write_atomic(out / "summary.csv", csv_document([header, *lines]))
-        write_atomic(out / "failed.csv", failed_document(failed))
