@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from densevl.cli import evaluate_dataset, evaluate_explain, evaluate_masks
 from densevl.cli.entries import COMMON_FLAGS, add_common_flags, entry_names, load_entries
+from densevl.core.errors import UsageError
 
 HELP = "score a model on a data set, or predictions against annotations"
 KINDS = {"dataset": evaluate_dataset, "masks": evaluate_masks, "explain": evaluate_explain}
@@ -21,7 +22,7 @@ _GROUP = "densevl.evaluations"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the kinds of evaluation, each with its arguments."""
     parser.description = f"{HELP}. `densevl eval CONFIG --data DIR` is short for `densevl eval dataset CONFIG ...`."
-    kinds = parser.add_subparsers(dest="target", metavar="KIND|CONFIG", required=True)
+    kinds = parser.add_subparsers(dest="target", metavar="CONFIG|KIND")
     for name, module in {**KINDS, **load_entries(_GROUP, "evaluation")}.items():
         kind = kinds.add_parser(name, help=module.HELP, description=module.HELP)
         module.add_arguments(kind)
@@ -46,5 +47,12 @@ def expand(words: Sequence[str]) -> list[str]:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the kind of evaluation that was asked for."""
+    """Run the kind of evaluation that was asked for.
+
+    Raises:
+        UsageError: none was.
+    """
+    if args.target is None:
+        kinds = ", ".join(kind_names())
+        raise UsageError(f"say what is scored: CONFIG --data DIR, such as maskclip-lite-camvid, or one of {kinds} (-h)")
     return int(args.evaluate(args))

@@ -27,7 +27,7 @@ from densevl.core.files import require_writable
 if TYPE_CHECKING:
     from densevl.engine.ranks import Ranks
     from densevl.engine.shards import Part
-    from densevl.tasks.evaluation import EvaluationOptions, EvaluationRun
+    from densevl.tasks.evaluation import EvaluationRun
     from densevl.tasks.evaluation_plan import EvaluationPlan
     from densevl.tasks.protocol import Protocol
 
@@ -64,7 +64,7 @@ class _Asked:
 
     plan: EvaluationPlan
     choice: ModelChoice
-    options: EvaluationOptions
+    batch_size: int | None
 
 
 def run(args: argparse.Namespace) -> int:
@@ -97,7 +97,6 @@ def run(args: argparse.Namespace) -> int:
 
 def _read(args: argparse.Namespace) -> _Asked:
     from densevl.core.config import read_config
-    from densevl.tasks.evaluation import EvaluationOptions
     from densevl.tasks.evaluation_plan import Wishes, plan_evaluation
     from densevl.tasks.load import choose_model
     from densevl.tasks.samples import SampleSource, check_samples
@@ -107,7 +106,7 @@ def _read(args: argparse.Namespace) -> _Asked:
         raise UsageError("--data DIR is missing: say where the data set lies")
     if args.limit is not None and args.limit < 1:
         raise UsageError(f"--limit {args.limit}: expected a whole number of at least 1")
-    options = EvaluationOptions(args.on_error, parse_batch_size(args.batch_size), args.limit, args.save_labels)
+    batch_size = parse_batch_size(args.batch_size)
     args.model = choose_model()[0] if args.config == "auto" else args.config
     wishes = Wishes(
         like=args.like,
@@ -120,7 +119,7 @@ def _read(args: argparse.Namespace) -> _Asked:
     plan = replace(plan, protocol=_change(plan.protocol, args))
     choice = choose_segmenter(args, plan.overrides)
     check_samples(SampleSource(plan.dataset, args.limit))
-    return _Asked(plan, choice, options)
+    return _Asked(plan, choice, batch_size)
 
 
 def _change(protocol: Protocol, args: argparse.Namespace) -> Protocol:
@@ -136,12 +135,13 @@ def _change(protocol: Protocol, args: argparse.Namespace) -> Protocol:
 
 def _start(args: argparse.Namespace, asked: _Asked) -> EvaluationRun:
     from densevl.core.config import override, read_config
-    from densevl.tasks.evaluation import EvaluationRun
+    from densevl.tasks.evaluation import EvaluationOptions, EvaluationRun
 
     plan, choice = asked.plan, asked.choice
     segmenter = load_segmenter(args, choice)
     config = {**override(read_config(choice.name), choice.overrides).to_dict(), "data": plan.data}
-    return EvaluationRun(segmenter, plan.dataset, plan.protocol, config=config, options=asked.options)
+    options = EvaluationOptions(args.on_error, asked.batch_size, args.limit, args.save_labels)
+    return EvaluationRun(segmenter, plan.dataset, plan.protocol, config=config, options=options)
 
 
 def _score(evaluation: EvaluationRun, out: Path, *, part: Part, ranks: Ranks) -> None:

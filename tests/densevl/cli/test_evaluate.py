@@ -1,99 +1,60 @@
-import json
+"""Kinds of evaluation, and how the first word is told apart."""
 
-import numpy as np
+from __future__ import annotations
+
 import pytest
-from PIL import Image
 
 from densevl.cli import evaluate
-from densevl.cli.app import make_parser
-from densevl.core.errors import ClassListError, DataError, UsageError
-
-# rows: annotated, predicted; 4 classes of which `d` occurs nowhere, 9 is not labelled
-GT = [[0, 0, 1, 1, 2, 9]]
-PRED = [[0, 1, 1, 1, 2, 0]]
-BY_HAND = {"a": (50.0, 50.0), "b": (200 / 3, 100.0), "c": (100.0, 100.0), "d": (None, None)}
-
-
-@pytest.fixture
-def folders(tmp_path):
-    for kind, rows in (("pred", PRED), ("gt", GT)):
-        for name in ("x.png", "s/y.png"):
-            path = tmp_path / kind / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(np.array(rows, dtype=np.uint8)).save(path)
-    return tmp_path
-
-
-def run(folder, *argv, pred="pred"):
-    words = ["eval", "masks", "--pred", str(folder / pred), "--gt", str(folder / "gt"), *argv]
-    return evaluate.run(make_parser({"eval": evaluate}).parse_args(words))
-
-
-def report(capsys, folder, *argv, **where):
-    assert run(folder, *argv, "--json", **where) == 0
-    return json.loads(capsys.readouterr().out)
-
-
-def test_figures_in_json_equal_those_by_hand(folders, capsys):
-    found = report(capsys, folders, "--classes", "a; b; c; d", "--ignore", "9")
-    for row in found["classes"]:
-        assert (row["IoU"], row["Acc"]) == pytest.approx(BY_HAND[row["name"]]), row
-    assert found["mIoU"] == pytest.approx((50 + 200 / 3 + 100) / 3)
-    assert found["mAcc"] == pytest.approx(250 / 3)
-    assert found["aAcc"] == pytest.approx(80.0)
-    assert (found["pictures"], found["without_annotation"]) == (2, 0)
-    assert (found["left_out_of_mIoU"], found["left_out_of_mAcc"]) == (1, 1)
-
-
-def test_the_table_shows_two_decimals_and_says_what_is_left_out(folders, capsys):
-    assert run(folders, "--classes", "a; b; c; d", "--ignore", "9") == 0
-    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert ["b", "66.67", "100.00"] in rows
-    assert ["d", "-", "-"] in rows
-    assert ["mIoU", "72.22"] in rows
-    assert ["aAcc", "80.00"] in rows
-    assert any("left out" in " ".join(row) for row in rows)
-
-
-def test_annotations_scored_against_themselves_are_right_everywhere(folders, capsys):
-    found = report(capsys, folders, "--classes", "a; b; c", "--ignore", "9", pred="gt")
-    assert (found["mIoU"], found["aAcc"]) == (100.0, 100.0)
-
-
-@pytest.mark.parametrize("flags", [["--ignore", "9", "--ignore", "0"], ["--ignore", "9,0"]])
-def test_several_ids_can_be_ignored(folders, capsys, flags):
-    found = report(capsys, folders, "--classes", "a; b; c", *flags)
-    assert found["classes"][0]["Acc"] is None
-    assert found["aAcc"] == pytest.approx(100.0)
-
-
-def test_zero_labels_can_be_reduced(folders, capsys):
-    found = report(capsys, folders, "--classes", "b; c; d", "--ignore", "9", "--reduce-zero-label")
-    assert [row["Acc"] for row in found["classes"]] == [0.0, 0.0, None]
-
-
-def test_the_output_folder_of_a_run_stands_for_its_labels(folders, capsys):
-    (folders / "out").mkdir()
-    (folders / "pred").rename(folders / "out" / "labels")
-    assert report(capsys, folders, "--classes", "a; b; c", "--ignore", "9", pred="out")["pictures"] == 2
-
-
-def test_predictions_without_an_annotation_are_told_on_stderr(folders, capsys):
-    (folders / "gt" / "x.png").unlink()
-    assert run(folders, "--classes", "a; b; c", "--ignore", "9", "--json") == 0
-    printed = capsys.readouterr()
-    assert "1 predictions have no annotation: x" in printed.err
-    assert json.loads(printed.out)["without_annotation"] == 1
+from densevl.cli.app import expand, main, make_parser
+from tests.entry_points import install_entry_points
 
 
 @pytest.mark.parametrize(
-    ("flags", "kind"),
+    ("words", "written_out"),
     [
-        (["--classes", "a; b; c", "--ignore", "nine"], UsageError),
-        (["--classes", "a; b; c"], DataError),
-        (["--classes", "a; a", "--ignore", "9"], ClassListError),
+        ("maskclip-lite-camvid --data x", "dataset maskclip-lite-camvid --data x"),
+        ("--data x my.py", "dataset --data x my.py"),
+        ("-v --debug my.py", "-v --debug dataset my.py"),
+        ("--explain a.json b.json", "explain a.json b.json"),
+        ("masks --pred a --gt b", "masks --pred a --gt b"),
+        ("--debug masks", "--debug masks"),
+        ("dataset my.py", "dataset my.py"),
+        ("-h", "-h"),
+        ("", ""),
     ],
 )
-def test_what_does_not_fit_is_an_error_of_its_kind(folders, flags, kind):
-    with pytest.raises(kind):
-        run(folders, *flags)
+def test_what_begins_with_no_kind_is_about_a_model_on_a_data_set(words: str, written_out: str) -> None:
+    assert evaluate.expand(words.split()) == written_out.split()
+
+
+def test_kinds_of_other_packages_are_kinds(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install_entry_points(tmp_path, monkeypatch)
+    assert evaluate.expand(["clips", "--data", "x"]) == ["clips", "--data", "x"]
+    assert {"clips", "dataset", "masks", "explain"} <= set(evaluate.kind_names())
+
+
+def test_the_command_line_writes_short_forms_out() -> None:
+    verbs = {"eval": evaluate}
+    assert expand(["eval", "my.py"], verbs) == ["eval", "dataset", "my.py"]
+    assert expand(["segment", "my.py"], verbs) == ["segment", "my.py"] and expand([], verbs) == []
+    args = make_parser(verbs).parse_args(expand(["eval", "my.py", "--data", "x", "-v"], verbs))
+    assert (args.target, args.config, args.verbose, args.debug) == ("dataset", "my.py", True, False)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("", "say what is scored: CONFIG --data DIR"),
+        ("nonsense --data x", "unknown config or kind of evaluation 'nonsense'"),
+        ("mask", "did you mean masks"),
+        ("maskclip-lite-camvit", "did you mean maskclip-lite-camvid"),
+        ("maskclip-lite-camvid", "--data DIR is missing"),
+        ("vifi-clip-lite --data x", "unknown config or kind"),
+    ],
+)
+def test_a_first_word_that_is_nothing_gets_one_line(
+    words: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["eval", *words.split()]) == 2
+    printed = capsys.readouterr().err
+    assert message in printed and printed.count("\n") == 1
