@@ -47,8 +47,9 @@ def run(args: argparse.Namespace) -> int:
         UsageError: `--ignore` is no id.
         DataError: folders, files or ids that do not fit; a faulty class list.
     """
-    from densevl.engine.evaluator import LabelRule, evaluate_masks, name_some, pair_masks
+    from densevl.data.label_maps import LabelRule, name_some
     from densevl.metrics import MeanIoU
+    from densevl.tasks.score_masks import pair_masks, score_masks
     from densevl.vocab import parse_classes
 
     names = parse_classes(args.classes).names
@@ -57,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     pairs, extra = pair_masks(labels if labels.is_dir() else args.pred, args.gt)
     if extra:
         print(f"densevl: {len(extra)} predictions have no annotation: {name_some(extra)}", file=sys.stderr)
-    figures = evaluate_masks(pairs, MeanIoU(len(names), ignore_index=rule.ignore_index), rule)
+    figures = score_masks(pairs, MeanIoU(len(names), ignore_index=rule.ignore_index), rule)
     report = _make_report(figures, names, pictures=len(pairs), without_annotation=len(extra))
     print(json.dumps(report, ensure_ascii=False) if args.json else as_text(report))
     return EXIT_DONE

@@ -159,6 +159,33 @@ class Source(Protocol):
 
 
 @runtime_checkable
+class LabelledSet(Protocol):
+    """Pictures with annotations: what a model is scored on."""
+
+    name: str  # of the data set, such as ade20k
+    class_names: tuple[str, ...]  # K, in the order of the ids
+    ignore_index: int  # id of pixels that are not scored: 255, or 65535 above 255 classes
+
+    def __len__(self) -> int: ...
+
+    def names(self) -> Sequence[str]:
+        """The name of every picture: a relative posix path without suffix, unique."""
+        ...
+
+    def origin(self, index: int) -> str:
+        """Where a picture comes from, for messages."""
+        ...
+
+    def read(self, index: int) -> tuple[np.ndarray, str]:
+        """uint8 RGB [H, W, 3] and the sha256 of its file; raises PictureError."""
+        ...
+
+    def read_labels(self, index: int) -> tuple[np.ndarray, str]:
+        """[H, W] uint8 or uint16 class ids 0..K-1 or `ignore_index`, and the sha256 of its file; raises DataError."""
+        ...
+
+
+@runtime_checkable
 class Writer(Protocol):
     """One kind of output. It only encodes; the run writes the bytes whole or not at all and journals them."""
 

@@ -3,7 +3,8 @@ import pytest
 from PIL import Image
 
 from densevl.core.errors import DataError
-from densevl.engine.evaluator import LabelRule, evaluate_masks, find_masks, name_some, pair_masks, read_label_map
+from densevl.data.label_maps import LabelRule
+from densevl.tasks.score_masks import find_masks, pair_masks, score_masks
 
 
 class Kept:
@@ -41,7 +42,7 @@ def ids(*rows, dtype=np.uint8):
 def feed(folders, pred, gt, rule):
     metric = Kept()
     pairs, _ = pair_masks(*folders(pred={"a.png": pred}, gt={"a.png": gt}))
-    evaluate_masks(pairs, metric, rule)
+    score_masks(pairs, metric, rule)
     return metric.maps[0]
 
 
@@ -80,35 +81,6 @@ def test_absent_and_empty_folders_say_what_was_seen(tmp_path):
         find_masks(tmp_path)
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_grey_files_of_8_and_16_bit_keep_their_ids(tmp_path, dtype):
-    array = np.array([[0, 7], [200, np.iinfo(dtype).max]], dtype=dtype)
-    Image.fromarray(array).save(tmp_path / "a.png")
-    found = read_label_map(tmp_path / "a.png")
-    assert found.dtype == np.int64
-    np.testing.assert_array_equal(found, array)
-
-
-def test_palette_files_give_their_indices(tmp_path):
-    picture = Image.fromarray(ids([0, 3], [2, 1])).convert("P")
-    picture.putdata([0, 3, 2, 1])
-    picture.putpalette([9, 9, 9, 200, 0, 0, 0, 200, 0, 0, 0, 200])
-    picture.save(tmp_path / "a.png")
-    assert Image.open(tmp_path / "a.png").mode == "P"
-    np.testing.assert_array_equal(read_label_map(tmp_path / "a.png"), [[0, 3], [2, 1]])
-
-
-def test_colours_and_broken_files_are_named(tmp_path):
-    Image.new("RGB", (2, 2)).save(tmp_path / "rgb.png")
-    with pytest.raises(DataError, match=r"rgb\.png: expected ids .* got colours \(RGB\)"):
-        read_label_map(tmp_path / "rgb.png")
-    whole = (tmp_path / "rgb.png").read_bytes()
-    for name, data in (("cut.png", whole[:40]), ("empty.png", b""), ("text.png", b"no picture")):
-        (tmp_path / name).write_bytes(data)
-        with pytest.raises(DataError, match=f"{name} cannot be read"):
-            read_label_map(tmp_path / name)
-
-
 def test_ignored_ids_and_no_label_are_not_scored(folders):
     rule = LabelRule(3, ignore=frozenset({1, 9}))
     pred, label = feed(folders, ids([0, 1, 2, 2, 255]), ids([0, 1, 9, 255, 2]), rule)
@@ -138,7 +110,7 @@ def test_every_pair_is_fed_and_the_figures_come_back(folders):
     maps = {f"{i}.png": ids([i]) for i in range(3)}
     pairs, _ = pair_masks(*folders(pred=maps, gt=maps))
     metric = Kept()
-    assert evaluate_masks(pairs, metric, LabelRule(3)) == {"pictures": 3}
+    assert score_masks(pairs, metric, LabelRule(3)) == {"pictures": 3}
     assert [int(label[0, 0]) for _, label in metric.maps] == [0, 1, 2]
 
 
@@ -165,8 +137,3 @@ def test_ids_of_an_annotation_outside_the_list_name_the_flags_that_may_help(fold
 def test_a_reduced_id_that_lands_on_the_unscored_one_is_no_way_out(folders):
     with pytest.raises(DataError, match="got 256"):
         feed(folders, ids([0]), ids([256], dtype=np.uint16), LabelRule(3, reduce_zero_label=True))
-
-
-def test_long_lists_of_names_are_cut():
-    assert name_some(["a", "b"]) == "a, b"
-    assert name_some([str(i) for i in range(9)]) == "0, 1, 2, 3, 4 and 4 more"
