@@ -53,7 +53,8 @@ def doubt_map(score_map: ScoreMap) -> np.ndarray:
     if score_map.muted is not None:
         probabilities = probabilities.masked_fill(score_map.muted.to(probabilities.device), 0.0)
     if score_map.class_index is not None:
-        probabilities = best_query(probabilities, score_map.class_index, score_map.num_classes)
+        classes = score_map.class_index.to(probabilities.device)
+        probabilities = best_query(probabilities, classes, score_map.num_classes)
     scores = doubt(probabilities)[:, None]  # [W, 1, h, w]
     # one class: its "winning score" is the doubt itself
     one_class = replace(score_map, scores=scores, logits=False, class_index=None, muted=None)

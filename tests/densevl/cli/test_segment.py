@@ -157,10 +157,12 @@ def test_refine_says_which_refiners_of_pictures_a_model_has(
 def test_refine_keeps_the_score_refiners_that_are_no_words_of_it() -> None:
     config = read_config("clip-dinoiser-b16-background")
     found, pamr = {"type": "densevl.refiners.FoundRule", "delta": 0.99}, REFINERS["pamr"]
-    assert score_refiners(config, "pamr") == [found, *pamr]
+    assert score_refiners(config, "pamr") == [*pamr, found]
     config.merge_from_dict({"model.score_refiners": [found, *pamr]})
     assert score_refiners(config, "none") == [found]
     assert score_refiners(read_config("lite"), "none") == []
+    area = {"type": "densevl.refiners.SmallClassRefiner", "least_share": 0.1}
+    assert score_refiners(read_config("sclip-b16-voc21"), "pamr") == [*pamr, area]
 
 
 @pytest.mark.parametrize(
