@@ -187,8 +187,8 @@ def model_overrides(args: argparse.Namespace, config: Config) -> dict[str, Any]:
 def score_refiners(config: Config, word: str) -> list[dict[str, Any]]:
     """A model's score refiners with those of a word of --refine in place of those of another word.
 
-    A model whose parts a refiner shares says itself, under `refine`, what a word means. They come before the model's own:
-    scores are sharpened before a rule judges them, as SCLIP was published.
+    A model whose parts a refiner shares says itself, under `refine`, what a word means. They come before the model's
+    own: scores are sharpened before a rule judges them, as SCLIP was published.
     """
     ours = {refiner["type"] for refiners in REFINERS.values() for refiner in refiners}
     content = config.to_dict()
