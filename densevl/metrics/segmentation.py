@@ -39,6 +39,12 @@ class MeanIoU:
         """[K, K] int64: rows label, columns prediction. Pixels predicted as no class are in no column."""
         return self._counts[:, :-1].copy()
 
+    @property
+    def label_area(self) -> np.ndarray:
+        """[K] int64: scored pixels of each class, those predicted as no class too."""
+        area: np.ndarray = self._counts.sum(axis=1)
+        return area
+
     def update(self, pred: np.ndarray, label: np.ndarray) -> None:
         """Add one picture.
 
@@ -82,7 +88,7 @@ class MeanIoU:
             is left out of the means.
         """
         hits = self._counts.diagonal().astype(np.float64)
-        label_area = self._counts.sum(axis=1)
+        label_area = self.label_area
         union = label_area + self._counts[:, :-1].sum(axis=0) - hits
         with np.errstate(invalid="ignore", divide="ignore"):
             iou, acc = hits / union, hits / label_area

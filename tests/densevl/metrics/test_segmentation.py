@@ -54,6 +54,12 @@ def test_a_prediction_of_no_class_is_wrong_and_belongs_to_no_class(path: str) ->
     assert metric.confusion.sum() == 2
 
 
+def test_the_area_of_a_class_holds_its_pixels_without_a_label_and_none_that_is_ignored() -> None:
+    metric = MeanIoU(3)
+    metric.update(np.array([[0, 255, 1, 2]]), np.array([[0, 0, 1, 255]]))
+    assert metric.label_area.tolist() == [2, 1, 0]
+
+
 def test_a_class_that_is_only_predicted_has_an_iou_of_zero(path: str) -> None:
     metric = MeanIoU(2)
     metric.update(np.array([[0, 1]]), np.array([[0, 0]]))
