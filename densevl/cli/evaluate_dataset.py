@@ -165,7 +165,7 @@ def _finish(args: argparse.Namespace, evaluation: EvaluationRun, out: Path) -> i
         The exit code.
     """
     metrics = evaluation.report(out)
-    told = {} if args.out is None else {"out": str(out)}
+    told: dict[str, Any] = {} if args.out is None else {"out": str(out)}
     if metrics is None:
         told |= {"complete": False, "scored": evaluation.scored(out), "pictures": len(evaluation.source)}
         text = f"{told['scored']} of {told['pictures']} pictures are scored; the figures come with the last shard"

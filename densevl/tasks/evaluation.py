@@ -80,17 +80,16 @@ class _Scored:
     label: np.ndarray
 
 
-@dataclass(frozen=True)
 class _LabelsOut:
-    """The predicted label maps as `densevl segment` writes them."""
+    """The predicted label maps, of a `_Scored` and a Sample, as `densevl segment` writes them."""
 
-    kind: str = "labels"
+    kind = "labels"
 
     def path(self, name: str) -> str:
         return WRITERS["labels"].path(name)
 
-    def encode(self, name: str, scored: _Scored, sample: Sample) -> bytes:
-        return WRITERS["labels"].encode(name, scored.result, sample.picture)
+    def encode(self, name: str, result: Any, picture: Any) -> bytes:
+        return WRITERS["labels"].encode(name, result.result, picture.picture)
 
 
 @dataclass(frozen=True)
@@ -136,7 +135,7 @@ class EvaluationRun:
         protocol.check(dataset.class_names)
         options = options or EvaluationOptions()
         self.segmenter, self.dataset, self.protocol, self.options = segmenter, dataset, protocol, options
-        self.source = SampleSource(dataset, options.limit)
+        self.source: Any = SampleSource(dataset, options.limit)
         on_gpu = segmenter.device.type != "cpu"
         segmenter.window_batch = options.batch_size or (AUTO_BATCH_GPU if on_gpu else 1)
         # fixed by the data alone: parts take whole groups, so that a picture has the same company in each of them

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from PIL import Image
 
 from densevl.core.errors import DataError
@@ -121,5 +120,5 @@ def _class_rows(classes: Sequence[Mapping[str, Any]], regions: MeanIoU) -> Itera
         other, pixels = int(wrong.argmax()), int(wrong.max())
         taken = [classes[other]["name"], pixels] if pixels else ["", ""]
         figures = ["" if row[key] is None else f"{row[key]:.2f}" for key in _BY_CLASS]
-        area = int(np.asarray(regions.label_area)[k])
+        area = int(regions.label_area[k])
         yield [k, row["name"], *figures, area, int(confusion[:, k].sum()), *taken]

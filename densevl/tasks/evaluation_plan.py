@@ -79,7 +79,8 @@ def plan_evaluation(config: Config, root: Path, wishes: Wishes) -> EvaluationPla
     if wishes.reduce_zero_label:
         data["reduce_zero_label"] = True
     dataset: LabelledSet = build({**data, "root": str(root)})
-    protocol, overrides = sections["protocol"], {}
+    protocol = sections["protocol"]
+    overrides: dict[str, Any] = {}
     if wishes.like is not None:
         protocol, overrides = like(wishes.like, dataset.name, config)
     words = data.get("classes") or list(dataset.class_names)
