@@ -32,6 +32,8 @@ def sizes_of(cfg: Mapping[str, Any]) -> dict[str, Any]:
         UnknownNameError: no such model.
         ConfigError: a size is missing, unknown or impossible, or the last block is not global.
     """
+    if not isinstance(cfg, Mapping):
+        raise ConfigError(f"a SAM config is a dict such as dict(sam='vit_b'), got {cfg!r}")
     if "sam" in cfg and set(cfg) == {"sam"}:
         if not isinstance(cfg["sam"], str) or cfg["sam"] not in SIZES:
             raise UnknownNameError("SAM", str(cfg["sam"]), SIZES)

@@ -63,6 +63,9 @@ def test_impossible_sizes_are_named(fault: dict[str, Any], message: str) -> None
 
 
 def test_names_and_tables_of_another_kind_are_refused() -> None:
+    for cfg in ("vit_b", None, [("sam", "vit_b")]):
+        with pytest.raises(ConfigError, match="a SAM config is a dict"):
+            sizes_of(cfg)  # type: ignore[arg-type]
     for name in (["vit_b"], None, 7):
         with pytest.raises(UnknownNameError, match="vit_b"):
             sizes_of({"sam": name})

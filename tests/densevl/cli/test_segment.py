@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,15 @@ import torch
 from PIL import Image
 
 from densevl.cli.app import main
-from densevl.cli.segment import REFINERS, parse_batch_size, parse_kinds, parse_thresholds, score_refiners
+from densevl.cli.segment import (
+    REFINERS,
+    add_model_arguments,
+    model_overrides,
+    parse_batch_size,
+    parse_kinds,
+    parse_thresholds,
+    score_refiners,
+)
 from densevl.core.config import read_config
 from densevl.core.errors import ConfigError, UsageError
 from densevl.core.structures import ScoreMap, TextBank
@@ -152,6 +161,22 @@ def test_refine_says_which_refiners_of_pictures_a_model_has(
         labels[word] = [np.array(Image.open(path)) for path in sorted((out / "labels").rglob("*.png"))]
         assert len(seen) == (0 if word == "none" else len(labels[word]))
     assert all((plain + refined == 1).all() for plain, refined in zip(labels["none"], labels["pamr"], strict=True))
+
+
+def test_windows_and_sides_of_the_flags_reach_the_model_where_it_has_them() -> None:
+    parser = argparse.ArgumentParser()
+    add_model_arguments(parser)
+    args = parser.parse_args(["--window", "224", "--stride", "112", "--short-side", "600", "--quickgelu"])
+    shared = {
+        "model.geometry.short_side": 600,
+        "model.geometry.longest_side": 2400,
+        "parts.clip_model.quickgelu": True,
+    }
+    trident = {"model.extractor.window": 224, "model.extractor.step": 112, **shared}
+    assert model_overrides(args, read_config("trident-b16")) == trident
+    sclip = {"model.geometry.window": 224, "model.geometry.stride": 112, **shared}
+    assert model_overrides(args, read_config("sclip-b16")) == sclip
+    assert model_overrides(parser.parse_args([]), read_config("trident-b16")) == {}
 
 
 def test_refine_keeps_the_score_refiners_that_are_no_words_of_it() -> None:
