@@ -14,6 +14,7 @@ from densevl.core.errors import EXIT_DONE, UsageError
 
 HELP = "score label maps against annotations: two folders with the same names"
 _FIGURES = ("mIoU", "mAcc", "aAcc", "fwIoU")
+_SHOWN = {**{name: name for name in _FIGURES}, "boundary mIoU": "boundary_mIoU", "calibration error": "ECE"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -93,12 +94,14 @@ def _finite(value: float) -> float | None:
 
 def as_text(report: Mapping[str, Any]) -> str:
     """The table of a report: every class, and the figures of all."""
-    width = max(len("class"), *(len(row["name"]) for row in report["classes"]))
+    shown = {name: key for name, key in _SHOWN.items() if key in report}
+    width = max(len("class"), *map(len, shown), *(len(row["name"]) for row in report["classes"]))
     rows = [f"{'class':{width}}     IoU     Acc"]
     rows += [f"{row['name']:{width}}  {_cell(row['IoU'])}  {_cell(row['Acc'])}" for row in report["classes"]]
     rows.append("")
-    rows += [f"{key:{width}}  {_cell(report[key])}" for key in ("mIoU", "mAcc", "aAcc")]
-    rows.append(f"{report['pictures']} pictures, per cent; counts are summed over all of them")
+    rows += [f"{name:{width}}  {_cell(report[key])}" for name, key in shown.items()]
+    count = report.get("scored", report["pictures"])
+    rows.append(f"{count} picture{'s' if count != 1 else ''}, per cent; counts are summed over all of them")
     absent, unlabelled = report["left_out_of_mIoU"], report["left_out_of_mAcc"]
     if absent or unlabelled:
         rows.append(f"'-' is left out: of mIoU {absent} (occur nowhere), of mAcc {unlabelled} (never annotated)")
