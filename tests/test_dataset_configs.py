@@ -24,6 +24,7 @@ CLASSES = dict(zip(EIGHT, (21, 20, 60, 59, 81, 171, 19, 150), strict=True)) | {"
 QUERIES = {  # where some classes are asked for with more than one word
     "voc21@trident": 46,
     "coco_object@trident": 97,
+    "coco_object@sclip": 113,
     "voc21@sclip": 56,
     "voc20@sclip": 30,
 }

@@ -6,6 +6,7 @@ from densevl.data.frame_reader import FrameReader
 from densevl.data.frame_source import FrameSource
 from densevl.data.frames import CLIP_SUFFIXES, open_frames
 from densevl.data.pictures import PICTURE_SUFFIXES, decode_picture, read_picture
+from densevl.data.segmentation import SegmentationSet
 from densevl.data.transforms import fit_size, resize_picture, to_pixels
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "FrameReader",
     "FrameSource",
     "PictureSource",
+    "SegmentationSet",
     "decode_picture",
     "fit_size",
     "open_frames",

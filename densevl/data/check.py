@@ -1,6 +1,7 @@
 """What is wrong with a data set on disk: the report that every kind of data set fills in.
 
-A kind is a callable `(folder, CheckRequest) -> DataReport`, found through the entry-point group `densevl.data_kinds`.
+A kind is a callable `(folder, CheckRequest) -> DataReport`: `segmentation` is ours, others are found through the
+entry-point group `densevl.data_kinds`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ Decode = Literal["none", "first", "all"]
 _T = TypeVar("_T")
 Track = Callable[[Iterable[_T], int], Iterable[_T]]  # (items, how many) -> the items, showing progress on the way
 
+SEGMENTATION = "segmentation"  # the kind that needs no other package
 _GROUP = "densevl.data_kinds"
 _FIX_COLUMNS = ("path", "split", "problem", "detail", "action")
 
@@ -36,6 +38,8 @@ class CheckRequest:
         workers: files at a time, each in a decoding process of its own.
         timeout_sec: the longest that a decoder may take over one step of a file before it is killed.
         track: shows progress.
+        dataset: which of the data sets of a kind it is; None: told by the folders.
+        classes: the classes in the order of their ids, in place of the data set's own.
     """
 
     lists: tuple[Path, ...] = ()
@@ -43,6 +47,8 @@ class CheckRequest:
     workers: int = 1
     timeout_sec: float = DECODE_SEC
     track: Track = lambda items, total: items
+    dataset: str | None = None
+    classes: str | None = None
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,16 @@ class SplitCount:
 
 
 @dataclass(frozen=True)
+class ClassCount:
+    """How often a class is annotated: in how many pixels, and in how many pictures; `id` as the files have it."""
+
+    id: int
+    name: str
+    pixels: int
+    pictures: int
+
+
+@dataclass(frozen=True)
 class DataReport:
     """A data set as it was found.
 
@@ -78,6 +94,8 @@ class DataReport:
         problems: one a file.
         failing: kinds of problems which mean that a file cannot be used.
         notes: sentences on the whole.
+        dataset: which data set of its kind it is, or was taken for.
+        classes: how often each is annotated, in the order of the ids; empty where that was not looked at.
     """
 
     kind: str
@@ -87,6 +105,8 @@ class DataReport:
     problems: tuple[Problem, ...]
     failing: frozenset[str]
     notes: tuple[str, ...] = ()
+    dataset: str = ""
+    classes: tuple[ClassCount, ...] = ()
 
     @property
     def coverage(self) -> float | None:
@@ -108,12 +128,14 @@ class DataReport:
         """What `--json` prints."""
         return {
             "kind": self.kind,
+            "dataset": self.dataset,
             "folder": self.folder,
             "files": self.files,
             "coverage": self.coverage,
             "splits": [vars(split) for split in self.splits],
             "counts": dict(self.counts),
             "problems": [vars(problem) for problem in self.problems],
+            "classes": [vars(count) for count in self.classes],
             "notes": list(self.notes),
         }
 
@@ -125,10 +147,14 @@ def find_kind(name: str) -> Callable[[Path, CheckRequest], DataReport]:
         UnknownNameError: no installed package brings it.
         UsageError: the package that brings it cannot be loaded.
     """
+    if name == SEGMENTATION:
+        from densevl.data.check_segmentation import check_segmentation  # it imports this module
+
+        return check_segmentation
     entries = {entry.name: entry for entry in entry_points(group=_GROUP)}
     if name not in entries:
-        hint = "Kinds come with installed packages: in a checkout, run 'pip install -e .' once."
-        raise UnknownNameError("kind of data set", name, entries or ["none"], hint)
+        hint = "Other kinds come with installed packages: in a checkout, run 'pip install -e .' once."
+        raise UnknownNameError("kind of data set", name, [SEGMENTATION, *entries], hint)
     try:
         return entries[name].load()
     except (ImportError, AttributeError) as error:

@@ -135,7 +135,7 @@ def find_files(
     if text == "-":
         paths, root = _from_list(stdin or sys.stdin, Path.cwd(), "the list on stdin")
     elif text and os.path.isdir(text):
-        paths, root = _files_of(_walk(path, ()), kind, path, exclude=exclude, place=f"the folder {shown(path)}"), path
+        paths, root = _files_of(walk_files(path), kind, path, exclude=exclude, place=f"the folder {shown(path)}"), path
     elif os.path.isfile(text) and path.suffix.lower() == ".txt":
         paths, root = _from_list_file(path)
     elif os.path.isfile(text):
@@ -171,7 +171,7 @@ def find_pictures(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise SourceError(f"the folder {shown(folder)} does not exist: give a folder of pictures")
     others, pictures = Counter[str](), []
-    for file in _walk(folder, ()):
+    for file in walk_files(folder):
         if file.suffix.lower() in PICTURE_SUFFIXES:
             pictures.append(file)
         else:
@@ -184,8 +184,12 @@ def find_pictures(folder: Path) -> list[Path]:
     return sorted(pictures, key=Path.as_posix)
 
 
-def _walk(folder: Path, above: tuple[str, ...]) -> Iterator[Path]:
-    """Files below a folder without hidden ones; links to folders are followed unless they lead back up."""
+def walk_files(folder: Path, above: tuple[str, ...] = ()) -> Iterator[Path]:
+    """Files below a folder without hidden ones; links to folders are followed unless they lead back up.
+
+    Raises:
+        SourceError: a folder cannot be read.
+    """
     here = os.path.realpath(folder)
     if here in above:
         return
@@ -199,7 +203,7 @@ def _walk(folder: Path, above: tuple[str, ...]) -> Iterator[Path]:
         if entry.name.startswith("."):
             continue
         if entry.is_dir():
-            yield from _walk(Path(entry.path), (*above, here))
+            yield from walk_files(Path(entry.path), (*above, here))
         elif entry.is_file():
             yield Path(entry.path)
 

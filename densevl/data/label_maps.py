@@ -174,7 +174,8 @@ class LabelRule:
 
     def _look_up(self, ids: np.ndarray, table: np.ndarray) -> np.ndarray:
         classes = table[: np.iinfo(ids.dtype).max + 1].astype(np.uint8 if self.ignore_index == 255 else np.uint16)
-        return cv2.LUT(ids, classes) if ids.dtype == np.uint8 else classes[ids]
+        found: np.ndarray = cv2.LUT(ids, classes) if ids.dtype == np.uint8 else classes[ids]
+        return found
 
     def _say_outside(self, name: str, outside: Sequence[int], *, first: int) -> str:
         span = f"{first}..{first + self.num_classes - 1}"

@@ -141,7 +141,8 @@ def find_faults(reading: Reading) -> list[Finding]:
         names[entry.name] = entry.line
         for query in entry.queries:
             line, owner = owners.setdefault(query, (entry.line, entry.name))
-            if owner != entry.name:
+            if owner != entry.name and query not in reading.shared:
                 message = f'"{query}" is already on {reading.unit} {line} as a word of "{owner}"'
-                faults.append(Finding("duplicate", entry.line, message, "keep it in one class", fault=True))
+                cure = f"keep it in one class, or say '# shared: {query}' in a file"
+                faults.append(Finding("duplicate", entry.line, message, cure, fault=True))
     return faults

@@ -6,7 +6,9 @@
     Python list, JSON list        the end of the element    `;`
 
 Everywhere `name: a, b` gives a class its name and two more words; in a file any other `,` is part of the name, and
-lines that begin with `#` are comments. A class is asked for with its name and its synonyms. One exception: a name for
+lines that begin with `#` are comments. A word belongs to one class, unless a line `# shared: bed, sink` of the file
+says that it stands in several; where these are equally likely, the first wins. A class is asked for with its name and
+its synonyms. One exception: a name for
 what is left over (`background`, `other`, `unknown`, ...) says nothing about a picture, so beside words of its own it
 is only shown.
 """
@@ -23,6 +25,8 @@ LEFTOVER_NAMES = frozenset(
     {"background", "other", "others", "unknown", "unlabelled", "unlabeled", "void", "rest", "everything else"}
 )
 _HEADER = re.compile(r"^#[ \t]*synonyms[ \t]*:[ \t]*([^\w\s])[ \t]*$", re.MULTILINE | re.IGNORECASE)
+
+_SHARED = re.compile(r"^#[ \t]*shared[ \t]*:(.*)$", re.MULTILINE | re.IGNORECASE)
 
 
 def is_leftover(name: str) -> bool:
@@ -68,6 +72,7 @@ class Reading:
         rule: how classes and synonyms were told apart, in words.
         entries: the classes in order.
         remarks: what was noticed while reading.
+        shared: words that may stand in several classes.
     """
 
     source: str
@@ -75,6 +80,7 @@ class Reading:
     rule: str
     entries: tuple[Entry, ...]
     remarks: tuple[Finding, ...] = ()
+    shared: frozenset[str] = frozenset()
 
     def where(self, line: int) -> str:
         """`classes.txt line 7`."""
@@ -143,7 +149,8 @@ def read_file_text(text: str, source: str) -> Reading:
     entries, remarks = read_pieces(pieces, separators)
     quoted = " and ".join(f"'{mark}'" for mark in dict.fromkeys(separators))
     rule = f"the line ends a class, {quoted} and 'name: a, b' give synonyms"
-    return Reading(source, "line", rule, tuple(entries), tuple(remarks))
+    shared = (" ".join(word.split()) for words in _SHARED.findall(text) for word in words.split(","))
+    return Reading(source, "line", rule, tuple(entries), tuple(remarks), frozenset(filter(None, shared)))
 
 
 def _split(piece: str, separators: str) -> list[str]:

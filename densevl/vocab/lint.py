@@ -32,7 +32,7 @@ def lint_classes(reading: Reading) -> tuple[Finding, ...]:
         *_sentences(entries),
         *_one_class(reading),
         *_no_rival(entries),
-        *_rivals_by_spelling(entries),
+        *_rivals_by_spelling(entries, reading.shared),
     ]
     return tuple(sorted(found, key=lambda finding: finding.line))
 
@@ -97,7 +97,7 @@ def _no_rival(entries: list[Entry]) -> Iterator[Finding]:
         yield Finding("no-rival", 0, message, "add a class 'background' for everything else")
 
 
-def _rivals_by_spelling(entries: Iterable[Entry]) -> Iterator[Finding]:
+def _rivals_by_spelling(entries: Iterable[Entry], shared: frozenset[str]) -> Iterator[Finding]:
     """Names of two classes that differ in spelling only, or of which one lies inside the other."""
     owners: dict[tuple[str, ...], list[tuple[Entry, str]]] = defaultdict(list)
     for entry in entries:
@@ -106,7 +106,7 @@ def _rivals_by_spelling(entries: Iterable[Entry]) -> Iterator[Finding]:
     for key, same in owners.items():
         first, name = same[0]
         for entry, query in same[1:]:
-            if entry is not first:
+            if entry is not first and not (query == name and query in shared):
                 how = "but for case or hyphens" if fold(query) == fold(name) else "but for plural or blanks"
                 message = f'"{query}" is "{name}" (class "{first.name}") {how}'
                 yield Finding("near-duplicate", entry.line, message, "keep it in one class")

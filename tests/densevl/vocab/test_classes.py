@@ -11,8 +11,31 @@ from densevl.vocab import ClassList, list_names, parse_classes
 SHIPPED = {
     "ade20k": (150, 150, None),
     "ade20k@trident": (150, 150, None),
+    "ade847@trident": (847, 847, None),
     "camvid": (11, 11, None),
+    "cityscapes": (19, 19, None),
+    "cityscapes@trident": (19, 19, None),
+    "coco_object": (81, 81, 0),
+    "coco_object@clip-dinoiser": (81, 81, 0),
+    "coco_object@sclip": (81, 113, 0),
+    "coco_object@trident": (81, 97, 0),
+    "coco_stuff": (171, 171, None),
+    "coco_stuff@trident": (171, 171, None),
+    "context459@trident": (459, 459, 430),  # a class named "unknown"
+    "context59": (59, 59, None),
+    "context59@clip-dinoiser": (59, 59, None),
+    "context59@trident": (59, 59, None),
+    "context60": (60, 60, 0),
+    "context60@clip-dinoiser": (60, 60, 0),
+    "context60@trident": (60, 60, 0),
+    "voc20": (20, 20, None),
+    "voc20@clip-dinoiser": (20, 20, None),
+    "voc20@sclip": (20, 30, None),
+    "voc20@trident": (20, 20, None),
     "voc21": (21, 21, 0),
+    "voc21@clearclip": (21, 21, 0),
+    "voc21@clip-dinoiser": (21, 21, 0),
+    "voc21@sclip": (21, 56, 0),
     "voc21@trident": (21, 46, 0),
 }
 
@@ -42,8 +65,44 @@ def test_ade20k_is_spelled_as_mmseg_does_without_its_stray_blank():
     assert parse_classes("ade20k").names == tuple(name.strip() for name in mmseg_names("ade.py"))
 
 
-def test_voc21_is_spelled_as_mmseg_does():
-    assert parse_classes("voc21").names == mmseg_names("voc.py")
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("voc21", "voc.py"),
+        ("context60", "pascal_context.py"),
+        ("cityscapes", "cityscapes.py"),
+        ("coco_stuff", "coco_stuff.py"),
+    ],
+)
+def test_the_others_are_spelled_as_mmseg_does(name, file):
+    assert parse_classes(name).names == mmseg_names(file)
+
+
+def test_parts_of_a_data_set_keep_the_names_of_the_whole():
+    assert parse_classes("voc20").names == parse_classes("voc21").names[1:]
+    assert parse_classes("context59").names == parse_classes("context60").names[1:]
+    assert parse_classes("coco_object").names == ("background", *parse_classes("coco_stuff").names[:80])
+
+
+@pytest.mark.parametrize("spelling", ["trident", "sclip"])
+def test_a_word_that_was_published_in_two_classes_is_asked_for_in_both(spelling):
+    found = parse_classes(f"coco_object@{spelling}")
+    assert [found.names[k] for k, query in zip(found.class_index, found.queries, strict=True) if query == "bed"] == [
+        "background",
+        "bed",
+    ]
+
+
+def test_a_file_may_say_that_a_word_stands_in_several_classes(tmp_path):
+    file = tmp_path / "classes.txt"
+    file.write_text("# shared:  bed , deck  chair\nroom; bed; deck chair\nbed\ndeck chair; seat\n")
+    assert parse_classes(file).queries == ("room", "bed", "deck chair", "bed", "deck chair", "seat")
+    file.write_text("# shared: bed\nroom; bed; seat\nbed; seat\n")
+    with pytest.raises(ClassListError, match=r'line 3: "seat" is already on line 2 .*# shared: seat'):
+        parse_classes(file)
+    file.write_text("# shared: bed\nbed\nbed\n")
+    with pytest.raises(ClassListError, match='"bed" is already a class'):
+        parse_classes(file)
 
 
 def test_the_published_background_is_26_scene_words_without_its_name():

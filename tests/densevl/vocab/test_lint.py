@@ -131,3 +131,9 @@ def test_synonyms_of_two_classes_do():
 def test_names_of_brands_are_not_taken_apart():
     assert kinds("iPhone; McDonald; ladder; tree") == []
     assert kinds("TrafficLight; lamp; ladder; tree") == ["glued"]
+
+
+def test_a_shared_word_is_no_rival_of_itself(tmp_path):
+    file = tmp_path / "c.txt"
+    file.write_text("# shared: bed\nroom; bed\nbed\nbeds\nwall\n")
+    assert [(finding.line, finding.kind) for finding in lint_classes(read_classes(file))] == [(4, "near-duplicate")]
