@@ -6,9 +6,22 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from densevl.core.errors import DataError, ShapeError
+from densevl.core.errors import DataError, ShapeError, UsageError
 
 Rows = list[list[int]]
+
+
+def check_classes(num_classes: int, ignore_index: int) -> None:
+    """See that there are classes, and that the ignored id is none of them.
+
+    Raises:
+        UsageError: otherwise.
+    """
+    if num_classes < 1 or 0 <= ignore_index < num_classes:
+        raise UsageError(
+            f"expected at least one class and an ignored id outside them, got {num_classes} classes and "
+            f"ignore_index {ignore_index}; above 255 classes ignore 65535"
+        )
 
 
 def check_maps(pred: np.ndarray, label: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

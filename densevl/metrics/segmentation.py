@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from densevl.core.errors import DataError, ShapeError, UsageError
+from densevl.core.errors import ShapeError
+from densevl.metrics.maps import add_rows, check_classes, check_maps, sparse_rows, stray_label
 
 
 class MeanIoU:
@@ -25,11 +27,7 @@ class MeanIoU:
         Raises:
             UsageError: no class, or an ignored id that is a class.
         """
-        if num_classes < 1 or 0 <= ignore_index < num_classes:
-            raise UsageError(
-                f"expected at least one class and an ignored id outside them, got {num_classes} classes and "
-                f"ignore_index {ignore_index}; above 255 classes ignore 65535"
-            )
+        check_classes(num_classes, ignore_index)
         self.num_classes = num_classes
         self.ignore_index = ignore_index
         self._counts = np.zeros((num_classes, num_classes + 1), dtype=np.int64)  # last column: no class
@@ -56,17 +54,10 @@ class MeanIoU:
             ShapeError: the maps differ in size or hold no integers.
             DataError: a label outside 0..K-1 that is not ignored.
         """
-        pred, label = np.asarray(pred), np.asarray(label)
-        if pred.shape != label.shape:
-            raise ShapeError(f"expected two maps of one size, got prediction {pred.shape} and label {label.shape}")
-        if pred.dtype.kind not in "iu" or label.dtype.kind not in "iu":
-            raise ShapeError(f"expected integer maps, got prediction {pred.dtype} and label {label.dtype}")
+        pred, label = check_maps(pred, label)
         counts, stray = _count_pairs()(pred.ravel(), label.ravel(), self.num_classes, self.ignore_index)
         if stray >= 0:
-            raise DataError(
-                f"expected labels 0..{self.num_classes - 1} or the ignored {self.ignore_index}, got "
-                f"{int(label.ravel()[stray])}; check the class list, or ignore that id"
-            )
+            raise stray_label(int(label.ravel()[stray]), self.num_classes, self.ignore_index)
         self._counts += counts
 
     def merge(self, other: MeanIoU) -> None:
@@ -78,6 +69,18 @@ class MeanIoU:
         if other.num_classes != self.num_classes:
             raise ShapeError(f"expected counts of {self.num_classes} classes, got {other.num_classes}")
         self._counts += other._counts
+
+    def counts(self) -> list[list[int]]:
+        """What was counted: [label * (K + 1) + prediction, pixels] of pairs that occur; fit for JSON."""
+        return sparse_rows(self._counts.reshape(-1, 1))
+
+    def add_counts(self, counts: Sequence[Sequence[int]]) -> None:
+        """Add what `counts` gave elsewhere, of as many classes.
+
+        Raises:
+            ShapeError: they are no such counts, or of more classes.
+        """
+        add_rows(self._counts.reshape(-1, 1), counts)
 
     def compute(self) -> dict[str, Any]:
         """The figures so far.

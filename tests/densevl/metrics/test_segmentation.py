@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import sys
 
 import numpy as np
@@ -122,3 +123,46 @@ def test_zero_becomes_ignored_and_the_rest_goes_down_by_one() -> None:
     assert label.tolist() == [[0, 1, 2, 254, 255]]
     with pytest.raises(ShapeError, match="uint8"):
         reduce_zero_label(label.astype(np.int64))
+
+
+def test_counts_are_plain_numbers_of_what_occurs_and_add_up(path: str) -> None:
+    parts, whole, summed = [], MeanIoU(200), MeanIoU(200)
+    for seed in range(3):
+        pred, label = random_maps(4, seed)
+        pred[0, 0], label[0, 0] = 255, 199  # no class
+        part = MeanIoU(200)
+        for metric in (part, whole):
+            metric.update(pred, label)
+        parts.append(json.loads(json.dumps(part.counts())))
+    assert all(len(rows) <= 17 for rows in parts)
+    for rows in reversed(parts):
+        summed.add_counts(rows)
+    np.testing.assert_array_equal(summed.confusion, whole.confusion)
+    np.testing.assert_array_equal(summed.label_area, whole.label_area)
+    assert summed.label_area[199] == 3 and MeanIoU(2).counts() == []
+
+
+def test_counts_of_more_classes_are_refused() -> None:
+    metric = MeanIoU(9)
+    metric.update(np.array([[8]]), np.array([[8]]))
+    other = MeanIoU(2)
+    with pytest.raises(ShapeError, match=r"index in 0\.\.5"):
+        other.add_counts(metric.counts())
+    assert other.counts() == []
+
+
+@pytest.mark.parametrize("kinds", [("u1", "u2"), ("u2", "u1"), ("u2", "u2"), ("i8", "u1"), ("u1", "i4")])
+def test_maps_of_different_kinds_count_alike(path: str, kinds: tuple[str, str]) -> None:
+    pred, label = random_maps(5)
+    mixed, plain = MeanIoU(5), MeanIoU(5)
+    mixed.update(pred.astype(kinds[0]), label.astype(kinds[1]))
+    plain.update(pred.astype(np.int64), label.astype(np.int64))
+    np.testing.assert_array_equal(mixed.confusion, plain.confusion)
+
+
+def test_maps_that_are_not_contiguous_are_counted(path: str) -> None:
+    pred, label = random_maps(5)
+    metric, plain = MeanIoU(5), MeanIoU(5)
+    metric.update(pred[::2, ::3], label[::2, ::3])
+    plain.update(pred[::2, ::3].copy(), label[::2, ::3].copy())
+    np.testing.assert_array_equal(metric.confusion, plain.confusion)
