@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from densevl.core.errors import ShapeError, UsageError
-from densevl.metrics.maps import add_rows, check_maps, sparse_rows, stray_label
+from densevl.metrics.maps import add_rows, check_classes, check_maps, sparse_rows, stray_label
 
 
 class BoundaryIoU:
@@ -38,11 +38,7 @@ class BoundaryIoU:
         Raises:
             UsageError: no class, an ignored id that is a class, or a ratio that is not above 0 and at most 1.
         """
-        if num_classes < 1 or 0 <= ignore_index < num_classes:
-            raise UsageError(
-                f"expected at least one class and an ignored id outside them, got {num_classes} classes and "
-                f"ignore_index {ignore_index}; above 255 classes ignore 65535"
-            )
+        check_classes(num_classes, ignore_index)
         if not 0 < dilation_ratio <= 1:
             raise UsageError(f"expected a dilation_ratio above 0 and at most 1, such as 0.02, got {dilation_ratio}")
         self.num_classes = num_classes
@@ -123,8 +119,8 @@ def _count_boundaries_plain(
     strays = ~ignored & ((label < 0) | (label >= classes))
     if strays.any():
         return np.zeros((classes, 2), dtype=np.int64), int(strays.argmax())
-    true = np.where(ignored, classes, label).astype(np.int64)
-    guess = np.where(ignored | (pred < 0) | (pred >= classes), classes, pred).astype(np.int64)
+    true = np.where(ignored, classes, label.astype(np.int64))
+    guess = np.where(ignored | (pred < 0) | (pred >= classes), classes, pred.astype(np.int64))
     on_true, on_guess = (_in_boundary(codes, distance) & (codes < classes) for codes in (true, guess))
     both = on_true & on_guess & (true == guess)
     hits, areas, guessed = (

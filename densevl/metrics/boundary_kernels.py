@@ -29,10 +29,13 @@ def count_boundaries(
     """
     height, width = label.shape
     counts = np.zeros((classes, 2), dtype=np.int64)
+    if label.size == 0:
+        return counts, -1
     kept = distance + 1  # rows y - d .. y
     codes = np.zeros((2, kept, width), dtype=np.int32)  # label, prediction; K: no class
     heights = np.zeros((2, width), dtype=np.int32)  # how many rows of one label end at row y
     steady = np.zeros(width, dtype=np.int32)
+    edges = np.zeros((2, width), dtype=np.int32)
     for y in range(height + distance):
         if y < height:
             now, above = y % kept, (y - 1) % kept
@@ -45,7 +48,10 @@ def count_boundaries(
         else:  # outside of the picture
             heights[:] = 0
         if y >= distance:
-            _tally_row(codes[:, (y - distance) % kept], heights, 2 * distance + 1, counts)
+            for which in range(2):
+                row = codes[which, (y - distance) % kept]
+                _keep_boundary(row, heights[which], 2 * distance + 1, classes, edges[which])
+            _tally_row(edges, counts)
     return counts, -1
 
 
@@ -55,13 +61,11 @@ def _encode_row(pred: np.ndarray, label: np.ndarray, classes: int, ignore_index:
     stray = -1
     for x in range(label.size):
         true, guess = np.int64(label[x]), np.int64(pred[x])
-        if true == ignore_index:
-            true, guess = classes, classes
-        elif true < 0 or true >= classes:
+        ignored = true == ignore_index
+        if not ignored and (true < 0 or true >= classes):
             stray = x
-        if guess < 0 or guess >= classes:
-            guess = classes
-        codes[0, x], codes[1, x] = true, guess
+        codes[0, x] = classes if ignored else true
+        codes[1, x] = classes if ignored or guess < 0 or guess >= classes else guess
     return stray
 
 
@@ -85,19 +89,26 @@ def _grow(heights: np.ndarray, steady: np.ndarray, row: np.ndarray, above: np.nd
 
 
 @compiled
-def _tally_row(codes: np.ndarray, heights: np.ndarray, full: int, counts: np.ndarray) -> None:
-    """Add the boundary pixels of a row [2, W], those whose window is not full."""
-    classes = counts.shape[0]
-    for x in range(codes.shape[1]):
-        if heights[0, x] >= full and heights[1, x] >= full:
+def _keep_boundary(codes: np.ndarray, heights: np.ndarray, full: int, classes: int, edges: np.ndarray) -> None:
+    """Fill edges [W]: codes where the window is not full, K inside of a class."""
+    for x in range(codes.size):
+        edges[x] = codes[x] if heights[x] < full else classes
+
+
+@compiled
+def _tally_row(edges: np.ndarray, counts: np.ndarray) -> None:
+    """Add the boundary pixels of a row, edges [2, W]. Neighbours are mostly equal: run by run, not one by one."""
+    classes, width = counts.shape[0], edges.shape[1]
+    start = 0
+    true, guess = edges[0, 0], edges[1, 0]
+    for x in range(1, width + 1):
+        if x < width and edges[0, x] == true and edges[1, x] == guess:
             continue
-        true, guess = codes[0, x], codes[1, x]
-        on_true = true < classes and heights[0, x] < full
-        on_guess = guess < classes and heights[1, x] < full
-        if on_true and on_guess and true == guess:
-            counts[true] += 1
-            continue
-        if on_true:
-            counts[true, 1] += 1
-        if on_guess:
-            counts[guess, 1] += 1
+        if true < classes:
+            counts[true, 1] += x - start
+        if true == guess and true < classes:
+            counts[true, 0] += x - start
+        elif guess < classes:
+            counts[guess, 1] += x - start
+        if x < width:
+            start, true, guess = x, edges[0, x], edges[1, x]

@@ -63,7 +63,7 @@ class CalibrationError:
             return
         confidence = np.ascontiguousarray(confidence, dtype=np.float32)
         low, high = float(confidence.min()), float(confidence.max())
-        if not (-_ROUNDING <= low and high <= 1 + _ROUNDING):  # NaN too
+        if not (low >= -_ROUNDING and high <= 1 + _ROUNDING):  # NaN too
             raise DataError(f"expected confidences in 0..1, got {low:.4g}..{high:.4g}; scores are no probabilities")
         self._counts += _count_bins()(confidence, pred, label, self.num_bins, self.ignore_index)
 
@@ -120,8 +120,8 @@ def _count_bins_plain(
     """As `calibration_kernels.count_bins`, with numpy."""
     scored = (label != ignore_index) & (pred != ignore_index)
     hits = (pred == label)[scored]
-    one = 1 << STEPS_BITS
-    steps = np.clip((confidence[scored].astype(np.float64) * one + 0.5).astype(np.int64), 0, one)
+    shares = np.clip(confidence[scored].astype(np.float64), 0, 1)
+    steps = (shares * (1 << STEPS_BITS) + 0.5).astype(np.int64)
     bins = np.maximum(steps * num_bins - 1, 0) >> STEPS_BITS
     sums = [np.bincount(bins, weights, minlength=num_bins) for weights in (None, hits, steps)]  # below 2^53: exact
     return np.stack(sums, axis=1).astype(np.int64)

@@ -33,8 +33,9 @@ def count_bins(
             true, guess = np.int64(label[y, x]), np.int64(pred[y, x])
             if true == ignore_index or guess == ignore_index:
                 continue
-            steps = min(max(np.int64(np.float64(confidence[y, x]) * _ONE + 0.5), 0), _ONE)
-            place = max(steps * num_bins - 1, 0) >> STEPS_BITS
+            share = min(max(np.float64(confidence[y, x]), 0.0), 1.0)
+            steps = np.int64(share * _ONE + 0.5)
+            place = (steps * num_bins - 1) >> STEPS_BITS if steps > 0 else 0
             counts[place, 0] += 1
             counts[place, 1] += true == guess
             counts[place, 2] += steps
