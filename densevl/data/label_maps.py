@@ -126,19 +126,21 @@ class LabelRule:
             name: what errors call it.
 
         Returns:
-            [H, W] uint8, or uint16 above 255 classes: 0..K-1, and `ignore_index` where not scored.
+            [H, W] uint8, or uint16 above 255 classes: 0..K-1, and `ignore_index` where not scored; where the ids are
+            that already, the same array.
 
         Raises:
             DataError: an id that is neither a class nor ignored; names flags that may help.
         """
-        outside = self.outside(np.flatnonzero(count_ids(ids)))
+        present = np.flatnonzero(count_ids(ids))
+        outside = self.outside(present)
         if outside:
             cures = [f"if these pixels are not labelled add '--ignore {','.join(str(i) for i in outside[:_SHOWN])}'"]
             if outside == [self.num_classes] and not self.reduce_zero_label:
                 cures.append("if ids count from 1 add --reduce-zero-label")
             cures.append("or name the class list the annotations were made with")
             raise DataError(f"{self._say_outside(name, outside, first=self.first_id)}; {', '.join(cures)}")
-        return self._look_up(ids, self._classes)
+        return self._look_up(ids, self._classes, present)
 
     def to_prediction(self, ids: np.ndarray, name: str) -> np.ndarray:
         """As `to_classes`, of a prediction: an ignored id that is no class says "no label", which is `ignore_index`.
@@ -146,11 +148,12 @@ class LabelRule:
         Raises:
             DataError: an id that is neither a class nor "no label".
         """
-        outside = _strays(np.flatnonzero(count_ids(ids)), self._predictions)
+        present = np.flatnonzero(count_ids(ids))
+        outside = _strays(present, self._predictions)
         if outside:
             cure = "predictions hold class ids from 0: name the class list they were made with"
             raise DataError(f"{self._say_outside(name, outside, first=0)}; {cure}")
-        return self._look_up(ids, self._predictions)
+        return self._look_up(ids, self._predictions, present)
 
     def outside(self, ids: Iterable[int]) -> list[int]:
         """Those of some ids of annotations that are neither a class nor ignored."""
@@ -172,8 +175,11 @@ class LabelRule:
         table[: self.num_classes] = np.arange(self.num_classes)
         return table
 
-    def _look_up(self, ids: np.ndarray, table: np.ndarray) -> np.ndarray:
-        classes = table[: np.iinfo(ids.dtype).max + 1].astype(np.uint8 if self.ignore_index == 255 else np.uint16)
+    def _look_up(self, ids: np.ndarray, table: np.ndarray, present: np.ndarray) -> np.ndarray:
+        kind = np.uint8 if self.ignore_index == no_label_id(1) else np.uint16
+        if ids.dtype == kind and np.array_equal(table[present], present):
+            return ids  # they are the classes
+        classes = table[: np.iinfo(ids.dtype).max + 1].astype(kind)
         found: np.ndarray = cv2.LUT(ids, classes) if ids.dtype == np.uint8 else classes[ids]
         return found
 
