@@ -38,9 +38,9 @@ def all_scenarios() -> list[Scenario]:
 
     Making the list loads no torch, so that a process which measures memory stays small.
     """
-    from densevl.bench import affinity, class_map, cold_start, decoding, metric, refinement, trident
+    from densevl.bench import affinity, class_map, cold_start, decoding, masks, metric, refinement, trident
 
-    rooms = (class_map, metric, affinity, trident, refinement, decoding, cold_start)
+    rooms = (class_map, metric, masks, affinity, trident, refinement, decoding, cold_start)
     found = [scenario for room in rooms for scenario in room.scenarios()]
     for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
         more: Iterable[Scenario] = entry.load()()
