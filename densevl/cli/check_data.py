@@ -1,4 +1,4 @@
-"""`densevl check-data DIR --kind KIND`: is a data set complete and readable, before hours are spent on it."""
+"""`densevl check-data DIR [--kind KIND]`: is a data set complete and readable, before hours are spent on it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,11 @@ _MOST_SHOWN = 5  # examples of one kind of problem
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the verb."""
     parser.add_argument("folder", type=Path, metavar="DIR", help="the folder of the data set")
-    parser.add_argument("--kind", required=True, help="kind of data set, such as kinetics")
+    parser.add_argument("--kind", default="segmentation", help="segmentation (default), kinetics, ...")
+    parser.add_argument("--dataset", metavar="NAME", help="which of its kind, such as ade20k (told by the folders)")
+    parser.add_argument(
+        "--classes", metavar="LIST|FILE|TEXT", help="the classes in the order of the ids (those of the data set)"
+    )
     parser.add_argument(
         "--list",
         action="append",
@@ -61,13 +65,14 @@ def run(args: argparse.Namespace) -> int:
         cannot be read.
 
     Raises:
-        UsageError: unknown kind, `--min-coverage` outside 0..1 or without a list, `--workers` below 1, `--timeout` not
-            above 0.
+        UsageError: unknown kind or data set, `--min-coverage` outside 0..1 or without a list, `--workers` below 1,
+            `--timeout` not above 0.
         DataError: no such folder or list; a faulty list.
     """
     import os
 
-    from densevl.data.check import DECODE_SEC, CheckRequest, find_kind, write_fix_list
+    from densevl.data.check import SEGMENTATION, CheckRequest, find_kind, write_fix_list
+    from densevl.data.decoder_process import DECODE_SEC
 
     least = _MIN_COVERAGE if args.min_coverage is None else args.min_coverage
     if not 0 <= least <= 1:
@@ -77,7 +82,12 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"--workers expects 1 or more, got {args.workers}")
     timeout_sec = DECODE_SEC if args.timeout is None else args.timeout
     check = find_kind(args.kind)
-    report = check(args.folder, CheckRequest(tuple(args.list), args.decode, workers, timeout_sec, _track))
+    if args.kind != SEGMENTATION and (args.dataset or args.classes):
+        raise UsageError(f"--dataset and --classes are of --kind {SEGMENTATION}; leave them out with {args.kind}")
+    request = CheckRequest(
+        tuple(args.list), args.decode, workers, timeout_sec, _track, dataset=args.dataset, classes=args.classes
+    )
+    report = check(args.folder, request)
     if report.coverage is None and args.min_coverage is not None:
         raise UsageError(f"--min-coverage needs a list to compare with, and {args.folder} holds none: add --list FILE")
     if args.fix_list is not None:
@@ -91,11 +101,12 @@ def run(args: argparse.Namespace) -> int:
 def _track(items: Iterable[Any], total: int) -> Iterable[Any]:
     from tqdm import tqdm
 
-    return tqdm(items, total=total, unit="file", disable=None)  # None: silent unless stderr is a terminal
+    yield from tqdm(items, total=total, unit="file", disable=None)  # None: silent unless stderr is a terminal
 
 
 def _as_text(report: DataReport, least: float) -> str:
-    rows = [f"{report.folder}: {report.files} files ({report.kind})"]
+    kind = ", ".join(filter(None, (report.kind, report.dataset)))
+    rows = [f"{report.folder}: {report.files} files ({kind})"]
     if report.splits:
         width = max(len("split"), *(len(split.name) for split in report.splits))
         rows.append(f"{'split':{width}}  expected    found   usable  coverage")
@@ -108,8 +119,24 @@ def _as_text(report: DataReport, least: float) -> str:
         rows += [f"  {problem.path}: {problem.detail}" for problem in same[:_MOST_SHOWN]]
         if count > _MOST_SHOWN:
             rows.append(f"  ... and {count - _MOST_SHOWN} more (--fix-list FILE writes them all)")
-    rows += [f"note: {note}" for note in report.notes]
+    rows += [*_class_rows(report), *(f"note: {note}" for note in report.notes)]
     if report.coverage is not None:
         verdict = "enough" if report.coverage >= least else "too little"
         rows.append(f"coverage {100 * report.coverage:.2f}%: {verdict} (--min-coverage {least:g})")
     return "\n".join(rows)
+
+
+def _class_rows(report: DataReport) -> list[str]:
+    """The classes that occur least, and those that never do."""
+    if not report.classes:
+        return []
+    present = sorted((count for count in report.classes if count.pixels), key=lambda count: count.pixels)
+    absent = [count.name for count in report.classes if not count.pixels]
+    pixels = sum(count.pixels for count in present)
+    width = max(len("rarest"), *(len(count.name) for count in present[:_MOST_SHOWN]), 0)
+    rows = [f"{'rarest':{width}}  pictures    pixels"]
+    for count in present[:_MOST_SHOWN]:
+        rows.append(f"{count.name:{width}}  {count.pictures:8d} {100 * count.pixels / pixels:8.4f}%")
+    shown = ", ".join(absent[:_MOST_SHOWN]) + (", ..." if len(absent) > _MOST_SHOWN else "")
+    rows.append(f"{len(present)} of {len(report.classes)} classes occur" + (f"; never: {shown}" if absent else ""))
+    return rows

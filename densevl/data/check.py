@@ -46,7 +46,7 @@ class CheckRequest:
     decode: Decode = "first"
     workers: int = 1
     timeout_sec: float = DECODE_SEC
-    track: Track = lambda items, total: items
+    track: Track[Any] = lambda items, total: items
     dataset: str | None = None
     classes: str | None = None
 
@@ -140,7 +140,10 @@ class DataReport:
         }
 
 
-def find_kind(name: str) -> Callable[[Path, CheckRequest], DataReport]:
+Check = Callable[[Path, CheckRequest], DataReport]
+
+
+def find_kind(name: str) -> Check:
     """The check of a kind of data set.
 
     Raises:
@@ -156,7 +159,8 @@ def find_kind(name: str) -> Callable[[Path, CheckRequest], DataReport]:
         hint = "Other kinds come with installed packages: in a checkout, run 'pip install -e .' once."
         raise UnknownNameError("kind of data set", name, [SEGMENTATION, *entries], hint)
     try:
-        return entries[name].load()
+        check: Check = entries[name].load()
+        return check
     except (ImportError, AttributeError) as error:
         raise UsageError(
             f"the kind '{name}' ({entries[name].value}) cannot be loaded: {error}; install it anew"

@@ -60,6 +60,11 @@ def _count_from_one(ids: Collection[int], num_classes: int) -> Cause:
     return Cause(f"ids count from 1 ({zero})", cure)
 
 
+def is_scored(label_id: int, rule: LabelRule) -> bool:
+    """Whether an id of annotations is that of a class."""
+    return rule.first_id <= label_id < rule.first_id + rule.num_classes and label_id not in rule.ignore
+
+
 def doubts_inside(ids: Collection[int], rule: LabelRule, *, annotations: int) -> list[str]:
     """What looks wrong though every id is a class or ignored.
 
@@ -69,8 +74,7 @@ def doubts_inside(ids: Collection[int], rule: LabelRule, *, annotations: int) ->
         annotations: how many files they come from.
     """
     ids = frozenset(ids)
-    scored = [i for i in ids if rule.first_id <= i < rule.first_id + rule.num_classes and i not in rule.ignore]
-    if not scored:
+    if not any(is_scored(i, rule) for i in ids):
         return [f"no pixel is scored: only {name_some([str(i) for i in sorted(ids)])} occur, none of them a class"]
     if ids == {0, 255}:
         return ["only 0 and 255 occur, as in masks of one object: 255 is not scored here, write the object as 1"]

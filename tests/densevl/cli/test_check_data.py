@@ -8,6 +8,7 @@ import pytest
 
 from densevl.cli.app import main
 from tests.clips import make_clip
+from tests.densevl.data.labelled_folders import make_ade20k, make_set, write_labels
 from tests.entry_points import install_entry_points
 
 
@@ -72,6 +73,9 @@ def test_a_list_of_ones_own_takes_the_place_of_those_in_the_folder(clips: Path, 
 @pytest.mark.parametrize(
     ("flags", "told"),
     [
+        (["--kind", "kinetics", "--dataset", "voc21"], "--kind segmentation"),
+        (["--kind", "kinetics", "--classes", "sky"], "--kind segmentation"),
+        ([], "fits no data set we know"),
         (["--kind", "kinetic"], "did you mean kinetics?"),
         (["--kind", "kinetics", "--min-coverage", "98"], "from 0 to 1"),
         (["--kind", "kinetics", "--workers", "0"], "1 or more"),
@@ -94,3 +98,30 @@ def test_coverage_without_a_list_cannot_be_asked_for(clips: Path, capsys) -> Non
 def test_a_folder_that_is_not_there_ends_with_3(clips: Path, capsys) -> None:
     assert run(clips / "nowhere", "--kind", "kinetics") == 3
     assert "nowhere" in capsys.readouterr().err
+
+
+def test_pictures_and_annotations_are_the_kind_that_need_not_be_named(tmp_path: Path, capsys) -> None:
+    make_ade20k(tmp_path / "ade", [0, 1, 1, 150])
+    assert run(tmp_path / "ade", "--fix-list", tmp_path / "fix.csv") == 3
+    shown = capsys.readouterr().out
+    assert "4 files (segmentation, ade20k)" in shown
+    assert "validation      2000        2        2     0.10%" in shown
+    assert "taken for ade20k: it has images/validation and annotations/validation" in shown
+    rows = [line.split() for line in shown.splitlines()]
+    assert ["flag", "2", "33.3333%"] in rows and ["wall", "2", "66.6667%"] in rows
+    assert "2 of 150 classes occur; never: building, sky, floor, tree, ceiling, ..." in shown
+    assert run(tmp_path / "ade", "--min-coverage", 0.001) == 0
+
+
+def test_a_set_of_ones_own_names_its_classes_and_ids_outside_end_with_6(tmp_path: Path, capsys) -> None:
+    make_set(tmp_path, [0, 1])
+    assert run(tmp_path) == 2
+    assert "add --classes" in capsys.readouterr().err
+    assert run(tmp_path, "--classes", "sky; sea") == 0
+    assert "2 of 2 classes occur" in capsys.readouterr().out
+    write_labels(tmp_path / "labels" / "a.png", [2])
+    assert run(tmp_path, "--classes", "sky; sea", "--min-coverage", 0.5, "--json", "--dataset", "folders") == 6
+    report = json.loads(capsys.readouterr().out)
+    assert report["counts"] == {"ids": 1}
+    assert [count["name"] for count in report["classes"]] == ["sky", "sea"]
+    assert "ids count from 1" in " ".join(report["notes"])
