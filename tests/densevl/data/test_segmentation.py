@@ -1,4 +1,6 @@
 import logging
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -117,3 +119,22 @@ def test_every_official_layout_is_read(name, tmp_path):
     expected = [0, COUNTS[name][0] - 1, 255, *([255] if first else [])]
     assert data.read_labels(0)[0].tolist() == [expected]
     assert data.read(0)[0].shape[:2] == label.shape
+
+
+BESIDE = Path(__file__).resolve().parents[4] / "shared/data"
+
+
+@pytest.mark.parametrize(("name", "place"), [("ade20k", "ade20k_sample"), ("camvid", "camvid")])
+def test_real_annotations_hold_the_classes_and_nothing_else(name, place):
+    root = Path(os.environ.get(f"DENSEVL_{name.upper()}", BESIDE / place))
+    if not root.is_dir():
+        pytest.skip(f"no {name} here: name its folder in DENSEVL_{name.upper()}")
+    section = known_sets()[name]
+    section.pop("type")
+    data = SegmentationSet(root=root, **section)
+    found = set()
+    for index in range(min(len(data), 40)):
+        label = data.read_labels(index)[0]
+        assert label.shape == data.read(index)[0].shape[:2] and label.dtype == np.uint8
+        found |= set(np.unique(label).tolist())
+    assert {0, 1, 2, 255} <= found <= {*range(COUNTS[name][0]), 255}
