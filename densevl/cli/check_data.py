@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from densevl.cli.evaluate_masks import read_ids
 from densevl.core.errors import EXIT_DONE, EXIT_PARTIAL, DataError, UsageError
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--classes", metavar="LIST|FILE|TEXT", help="the classes in the order of the ids (those of the data set)"
     )
+    parser.add_argument("--ignore", action="append", default=[], metavar="ID", help="ids that are not scored (11,12)")
+    parser.add_argument("--reduce-zero-label", action="store_true", help="0 is not scored, classes count from 1")
     parser.add_argument(
         "--list",
         action="append",
@@ -82,11 +85,11 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"--workers expects 1 or more, got {args.workers}")
     timeout_sec = DECODE_SEC if args.timeout is None else args.timeout
     check = find_kind(args.kind)
-    if args.kind != SEGMENTATION and (args.dataset or args.classes):
-        raise UsageError(f"--dataset and --classes are of --kind {SEGMENTATION}; leave them out with {args.kind}")
-    request = CheckRequest(
-        tuple(args.list), args.decode, workers, timeout_sec, _track, dataset=args.dataset, classes=args.classes
-    )
+    changes = _changes(args)
+    if args.kind != SEGMENTATION and (args.dataset or changes):
+        flags = "--dataset, --classes, --ignore and --reduce-zero-label"
+        raise UsageError(f"{flags} are of --kind {SEGMENTATION}: leave them out with {args.kind}")
+    request = CheckRequest(tuple(args.list), args.decode, workers, timeout_sec, _track, args.dataset, changes)
     report = check(args.folder, request)
     if report.coverage is None and args.min_coverage is not None:
         raise UsageError(f"--min-coverage needs a list to compare with, and {args.folder} holds none: add --list FILE")
@@ -96,6 +99,16 @@ def run(args: argparse.Namespace) -> int:
     if report.coverage is not None and report.coverage < least:
         return DataError.exit_code
     return EXIT_PARTIAL if report.failed else EXIT_DONE
+
+
+def _changes(args: argparse.Namespace) -> dict[str, Any]:
+    """Keys of the data set's config that the flags set."""
+    asked = {
+        "classes": args.classes,
+        "ignore": tuple(sorted(read_ids(args.ignore))),
+        "reduce_zero_label": args.reduce_zero_label,
+    }
+    return {key: value for key, value in asked.items() if value}
 
 
 def _track(items: Iterable[Any], total: int) -> Iterable[Any]:

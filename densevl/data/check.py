@@ -10,7 +10,7 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -39,7 +39,7 @@ class CheckRequest:
         timeout_sec: the longest that a decoder may take over one step of a file before it is killed.
         track: shows progress.
         dataset: which of the data sets of a kind it is; None: told by the folders.
-        classes: the classes in the order of their ids, in place of the data set's own.
+        changes: keys of its config (such as classes, ignore, reduce_zero_label) that are set in place of its own.
     """
 
     lists: tuple[Path, ...] = ()
@@ -48,7 +48,7 @@ class CheckRequest:
     timeout_sec: float = DECODE_SEC
     track: Track[Any] = lambda items, total: items
     dataset: str | None = None
-    classes: str | None = None
+    changes: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

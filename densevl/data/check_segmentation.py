@@ -100,16 +100,17 @@ def check_segmentation(folder: Path, request: CheckRequest) -> DataReport:
 
     Args:
         folder: the root of a data set, the folder that holds it, or one inside it.
-        request: the data set and its classes (else told by the folders), lists in place of its split, threads, and how
-            much is decoded: `none` opens the headers, `first` decodes annotations, `all` decodes pictures too.
+        request: the data set (else told by the folders), what of it is set otherwise, lists in place of its split,
+            threads, and how much is decoded: `none` opens the headers, `first` decodes annotations, `all` pictures too.
 
     Raises:
         UsageError: no or several data sets fit the folders; a set of one's own without a class list.
         DataError: no such folder; a faulty list or class list; two files of one name.
     """
     section, why = choose_set(folder, request.dataset)
+    section |= request.changes
     layout = layout_of(section)
-    classes = parse_classes(_require_classes(request.classes or section.get("classes"))).names
+    classes = parse_classes(_require_classes(section.get("classes"))).names
     rule = LabelRule(len(classes), frozenset(section.get("ignore", ())), section.get("reduce_zero_label", False))
     found = find_files(folder, layout)
     lists = {path: read_split(path) for path in request.lists}

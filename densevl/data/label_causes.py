@@ -10,6 +10,7 @@ from densevl.data.label_maps import LabelRule, name_some
 _LAST_CITYSCAPES_ID = 33  # labelIds of Cityscapes are 0..33, trainIds 0..18
 _LAST_STUFFTHING_ID = 181  # COCO-Stuff's maps of things and stuff: things 0..90, stuff 91..181, 255 unlabelled
 _PER_CLASS = 1000  # Cityscapes' instanceIds are class * 1000 + number
+_MOST_SHOWN = 5
 _ENOUGH = 50  # annotations, before the absence of a class says something
 
 
@@ -50,13 +51,14 @@ def cause_outside(ids: Collection[int], rule: LabelRule, *, dataset: str = "") -
         return Cause(raw, "convert them (docs/datasets.md)")
     if outside == [rule.num_classes] and not rule.reduce_zero_label:
         return _count_from_one(ids, rule.num_classes)
-    shown = name_some([str(i) for i in outside])
-    return Cause("made with another class list", f"name that list; if these pixels are not labelled, ignore {shown}")
+    shown = ",".join(str(i) for i in outside[:_MOST_SHOWN])
+    cure = f"name that list with --classes; or, if these pixels are not labelled, add --ignore {shown}"
+    return Cause("made with another class list", cure)
 
 
 def _count_from_one(ids: Collection[int], num_classes: int) -> Cause:
     zero = "0 is left for other" if 0 in ids else "0 does not occur"
-    cure = f"set reduce_zero_label; or, if {num_classes} means not labelled, ignore it"
+    cure = f"add --reduce-zero-label; or, if {num_classes} means not labelled, --ignore {num_classes}"
     return Cause(f"ids count from 1 ({zero})", cure)
 
 

@@ -75,6 +75,7 @@ def test_a_list_of_ones_own_takes_the_place_of_those_in_the_folder(clips: Path, 
     [
         (["--kind", "kinetics", "--dataset", "voc21"], "--kind segmentation"),
         (["--kind", "kinetics", "--classes", "sky"], "--kind segmentation"),
+        (["--ignore", "x"], "got 'x'"),
         ([], "fits no data set we know"),
         (["--kind", "kinetic"], "did you mean kinetics?"),
         (["--kind", "kinetics", "--min-coverage", "98"], "from 0 to 1"),
@@ -125,3 +126,6 @@ def test_a_set_of_ones_own_names_its_classes_and_ids_outside_end_with_6(tmp_path
     assert report["counts"] == {"ids": 1}
     assert [count["name"] for count in report["classes"]] == ["sky", "sea"]
     assert "ids count from 1" in " ".join(report["notes"])
+    assert run(tmp_path, "--classes", "sky; sea", "--ignore", 2) == 0
+    write_labels(tmp_path / "labels" / "b.png", [0, 1])
+    assert run(tmp_path, "--classes", "sky; sea", "--reduce-zero-label") == 0

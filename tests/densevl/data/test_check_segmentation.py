@@ -22,7 +22,8 @@ from tests.densevl.data.labelled_folders import (
     write_picture,
 )
 
-OWN = CheckRequest(classes="sky; sea; land")
+CLASSES = {"classes": "sky; sea; land"}
+OWN = CheckRequest(changes=CLASSES)
 
 
 def problems(report: DataReport) -> dict[str, list[str]]:
@@ -39,7 +40,7 @@ def notes(report: DataReport) -> str:
 def test_a_whole_set_has_no_problems_however_much_is_decoded(tmp_path: Path) -> None:
     make_set(tmp_path, [0, 1, 2, 255])
     for decode in ("none", "first", "all"):
-        report = check_segmentation(tmp_path, CheckRequest(decode=decode, workers=2, classes="sky; sea; land"))
+        report = check_segmentation(tmp_path, CheckRequest(decode=decode, workers=2, changes=CLASSES))
         assert report.problems == ()
         assert report.coverage == 1
         assert report.files == 4
@@ -82,7 +83,7 @@ def test_a_picture_that_is_cut_off_is_seen_when_all_is_decoded(tmp_path: Path) -
     write_labels(tmp_path / "labels" / "a.png", [0], size=(64, 64))
     picture.write_bytes(picture.read_bytes()[:4000])
     assert check_segmentation(tmp_path, OWN).problems == ()
-    report = check_segmentation(tmp_path, CheckRequest(decode="all", classes=OWN.classes))
+    report = check_segmentation(tmp_path, CheckRequest(decode="all", changes=CLASSES))
     assert problems(report) == {"unreadable": ["a.png"]}
 
 
@@ -146,7 +147,9 @@ def test_official_sets_made_wrong_are_told_with_the_cause(tmp_path: Path, make, 
 def test_ids_from_1_ask_for_reduce_zero_label_and_reduced_ones_against_it(tmp_path: Path) -> None:
     report = check_segmentation(make_set(tmp_path / "from1", [1, 2, 3]), OWN)
     assert "ids count from 1" in notes(report)
-    assert report.problems[0].action.startswith("set reduce_zero_label")
+    assert report.problems[0].action.startswith("add --reduce-zero-label")
+    changes = {**CLASSES, "reduce_zero_label": True}
+    assert check_segmentation(tmp_path / "from1", CheckRequest(changes=changes)).problems == ()
     config = tmp_path / "mine.py"
     config.write_text('data = dict(images="images", labels="labels", classes="a; b; c", reduce_zero_label=True)\n')
     names = [str(number) for number in range(50)]
@@ -187,7 +190,7 @@ def test_an_interrupt_does_not_wait_for_what_is_left(tmp_path: Path, monkeypatch
 
     monkeypatch.setattr(check_segmentation_module, "_look_at", look)
     with pytest.raises(KeyboardInterrupt):
-        check_segmentation(tmp_path, CheckRequest(classes=OWN.classes, track=stop))
+        check_segmentation(tmp_path, CheckRequest(changes=CLASSES, track=stop))
     go_on.set()
     assert len(looked) <= 2
 

@@ -21,9 +21,9 @@ def test_ids_of_the_list_and_ignored_ones_have_no_cause() -> None:
         ([0, 3, 700], LabelRule(150), "", "of instances, or of a larger class list"),
         ([0, 90, 181, 255], LabelRule(81), "coco_object", "raw ids of things and stuff (0..181), not those of 81"),
         ([0, 171, 255], LabelRule(171), "coco_stuff", "raw ids of things and stuff"),
-        ([0, 1, 150], LabelRule(150), "ade20k", "ids count from 1 (0 is left for other): set reduce_zero_label"),
-        ([1, 2, 3], LabelRule(3), "folders", "ids count from 1 (0 does not occur): set reduce_zero_label"),
-        ([0, 14, 38, 75, 113], LabelRule(21), "voc21", "ignore 38, 75, 113"),
+        ([0, 1, 150], LabelRule(150), "ade20k", "ids count from 1 (0 is left for other): add --reduce-zero-label"),
+        ([1, 2, 3], LabelRule(3), "folders", "ids count from 1 (0 does not occur): add --reduce-zero-label"),
+        ([0, 14, 38, 75, 113], LabelRule(21), "voc21", "--ignore 38,75,113"),
         ([0, 152], LabelRule(150, reduce_zero_label=True), "ade20k", "made with another class list"),
     ],
 )
