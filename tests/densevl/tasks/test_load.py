@@ -65,6 +65,7 @@ def test_unknown_models_and_parts_are_refused() -> None:
 
 def test_a_model_of_another_field_is_refused_before_it_is_loaded() -> None:
     require_field("lite", "segmentation")
+    require_field("trident-b16-voc21", "segmentation")
     require_field("my/own_config.py", "segmentation")
     for other in set(model_configs()) - set(model_configs("segmentation")):
         with pytest.raises(UnknownNameError, match="unknown segmentation model"):
