@@ -52,6 +52,18 @@ def start_masks(pictures: Path, out: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 
+def start_evaluation(pictures: Path, out: Path) -> subprocess.Popen[bytes]:
+    """`densevl eval` of the embedded model on the pictures, with annotations of two classes."""
+    labels = pictures.with_name("labels")
+    labels.mkdir(exist_ok=True)
+    for path in pictures.glob("*.jpg"):
+        with Image.open(path) as picture:
+            Image.fromarray(np.asarray(picture)[..., 0] // 128).save(labels / f"{path.stem}.png")
+    command = [sys.executable, "-m", "densevl", "eval", "lite", "--data", str(pictures.parent), "--offline"]
+    command += ["--classes", "cat; sky", "--short-side", "160", "--set", "data.images=pictures", "--out", str(out)]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+
 def finish(process: subprocess.Popen[bytes]) -> None:
     _, error = process.communicate(timeout=300)
     if process.returncode:

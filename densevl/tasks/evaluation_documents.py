@@ -18,6 +18,7 @@ from densevl.visualize import draw_confusion
 
 FIGURES = ("mIoU", "mAcc", "aAcc", "fwIoU", "boundary_mIoU", "ECE")  # per cent
 _BY_CLASS = ("IoU", "Acc", "boundary_IoU")  # fractions in the metrics, per cent in the documents
+_RELIABILITY = ("pixels", "confidence", "accuracy")
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +26,7 @@ class Outcome:
     """What an evaluation came to.
 
     Attributes:
-        figures: FIGURES in per cent, and IoU, Acc and boundary_IoU, [K] fractions.
+        figures: FIGURES in per cent; IoU, Acc and boundary_IoU, [K] fractions; ECE_bins, as the metric gives them.
         regions: the counts behind them.
         class_names: K names.
         pictures: how many were to be scored.
@@ -83,6 +84,10 @@ def metrics_document(outcome: Outcome) -> dict[str, Any]:
         "failed": len(outcome.failed),
         "pixels": int(outcome.regions.label_area.sum()),
         **{f"left_out_of_m{key}": sum(row[key] is None for row in classes) for key in ("IoU", "Acc")},
+        "reliability": [
+            {"pixels": int(pixels), "confidence": finite(float(confidence)), "accuracy": finite(float(accuracy))}
+            for pixels, confidence, accuracy in zip(*(figures["ECE_bins"][key] for key in _RELIABILITY), strict=True)
+        ],
         "classes": classes,
         "card": dict(outcome.card),
     }
