@@ -37,7 +37,8 @@ from mmseg.structures import SegDataSample  # noqa: E402
 
 Pictures = Tensor | Sequence[Tensor]  # [B, 3, H, W], or B times [3, H, W]: BaseDataPreprocessor stacks nothing
 
-_PREPROCESSOR = {"type": "SegDataPreProcessor", "bgr_to_rgb": True}
+_OF_MMSEG = ("init_cfg", "pretrained", "train_cfg", "test_cfg")  # its functions put them into every model, empty
+_PREPROCESSOR = {"type": "mmseg.SegDataPreProcessor", "bgr_to_rgb": True}
 
 
 @MODELS.register_module()
@@ -53,7 +54,10 @@ class DensevlSegmentor(BaseSegmentor):  # type: ignore[misc]
         overrides: dotted keys of the model's config, such as {"model.geometry.short_side": 448}.
         data_preprocessor: None: SegDataPreProcessor, which turns the BGR of LoadImageFromFile into RGB. It may neither
             normalise nor pad.
-        init_cfg: None; weights come with the model.
+        **fields: that mmseg gives every model (`init_cfg`, `pretrained`, `train_cfg`, `test_cfg`), empty.
+
+    Raises:
+        DensevlError: no such model or classes, its weights are missing, or a threshold is none.
     """
 
     def __init__(
@@ -65,9 +69,12 @@ class DensevlSegmentor(BaseSegmentor):  # type: ignore[misc]
         templates: str | None = None,
         overrides: Mapping[str, Any] | None = None,
         data_preprocessor: Mapping[str, Any] | None = None,
-        init_cfg: Mapping[str, Any] | None = None,
+        **fields: Any,
     ) -> None:
-        super().__init__(data_preprocessor=data_preprocessor or _PREPROCESSOR, init_cfg=init_cfg)
+        super().__init__(data_preprocessor=data_preprocessor or _PREPROCESSOR)
+        unknown = [name for name, value in fields.items() if value is not None or name not in _OF_MMSEG]
+        if unknown:
+            raise ConfigError(f"DensevlSegmentor takes no '{unknown[0]}'; keys of the model's config go into overrides")
         words = parse_classes(classes)
         least_confidence(words.names, threshold)
         self.words, self.threshold, self.templates = words, threshold, templates
@@ -159,5 +166,5 @@ def _check_untouched(picture: Tensor, sample: SegDataSample) -> None:
         came = "a flipped one" if flip else f"{size[1]}x{size[0]} pixels"
         raise ConfigError(
             f"expected the picture of the file, {original[1]}x{original[0]} pixels, got {came}: leave Resize, "
-            "RandomFlip and padding out of the test pipeline and data_preprocessor, densevl resizes by itself (model.geometry)"
+            "RandomFlip and padding out of the test pipeline and data_preprocessor, densevl resizes by itself"
         )

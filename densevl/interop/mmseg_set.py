@@ -135,7 +135,7 @@ def _open(name: str, options: dict[str, Any]) -> BaseSegDataset:
     if not issubclass(kind, BaseSegDataset):
         raise ConfigError(f"expected a data set that is a BaseSegDataset, got {name}: name the one inside it")
     try:
-        dataset: BaseSegDataset = kind(**{**options, "pipeline": [], "test_mode": True})
+        dataset: BaseSegDataset = kind(**{**options, "pipeline": [], "serialize_data": False})
     except TypeError as error:
         raise ConfigError(f"{name} does not take these options: {error}") from error
     except (OSError, AssertionError, ValueError) as error:
