@@ -1,7 +1,8 @@
 """Build mmcv 2.1.0 with its compiled ops for the torch that is installed: its own build does not.
 
-What is changed in its sources: C++20, which torch's headers ask for; no debug symbols; and 77 source files joined to
-a few, since most of the time goes into torch's headers. mmcv-lite is taken away only when the wheel is there.
+What is changed in its sources: C++20, which torch's headers ask for; no debug symbols; 77 source files joined to a few,
+since most of the time goes into torch's headers; and the wheel is mmcv-lite 2.1.0+ops, so that pip puts it in the place
+of mmcv-lite in one step (both own the folder `mmcv`), and all that asks for mmcv-lite still finds it.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ _EDITS = (  # text of setup.py, what replaces it
     ("extra_compile_args['cxx'] = ['-std=c++20']", "extra_compile_args['cxx'] = ['-std=c++20', '-g0']"),
     ("glob.glob('./mmcv/ops/csrc/pytorch/*.cpp')", "glob.glob('./mmcv/ops/csrc/joined/*.cpp')"),
     ("glob.glob('./mmcv/ops/csrc/pytorch/cpu/*.cpp')", "[]"),
+    ("name='mmcv' if os.getenv('MMCV_WITH_OPS', '1') == '1' else 'mmcv-lite'", "name='mmcv-lite'"),
+    ("version=get_version()", "version=get_version() + '+ops'"),
 )
 _CHECK = (
     "import torch, mmcv.ops; boxes = torch.tensor([[0., 0, 9, 9], [0, 0, 9, 8]]); "
@@ -48,7 +51,8 @@ def check_tools() -> None:
     """See that a build can work here.
 
     Raises:
-        UsageError: Windows, or no compiler, ninja or torch, or a setuptools that does not do; says what to install.
+        UsageError: Windows, or no compiler, ninja or torch, a setuptools that does not do, or another mmcv; says what
+            to install or take away.
     """
     if platform.system() == "Windows":
         raise UsageError("mmcv's ops are built on Linux or macOS, this is Windows: use WSL, or go on with mmcv-lite")
@@ -57,7 +61,9 @@ def check_tools() -> None:
         raise UsageError(f"no C++ compiler '{compiler}': install one (apt install g++), or name yours in CXX")
     if shutil.which("ninja") is None:
         raise UsageError("no ninja: pip install ninja")
-    versions = {name: _installed(name) for name in ("torch", "setuptools")}
+    versions = {name: _installed(name) for name in ("torch", "setuptools", "mmcv")}
+    if versions["mmcv"] is not None:
+        raise UsageError(f"mmcv {versions['mmcv']} is installed, which has its own ops: pip uninstall mmcv first")
     if versions["torch"] is None:
         raise UsageError("no torch: install densevl first, mmcv's ops are built for the torch that is there")
     if versions["setuptools"] is None or versions["setuptools"] not in _SETUPTOOLS:
@@ -126,22 +132,21 @@ def build_wheel(sources: Path, folder: Path) -> Path:
     """
     jobs = {"MMCV_WITH_OPS": "1", "MAX_JOBS": os.environ.get("MAX_JOBS", str(os.cpu_count() or 1))}
     _pip("wheel", "--no-build-isolation", "--no-deps", "--wheel-dir", str(folder), str(sources), environment=jobs)
-    for wheel in folder.glob("mmcv-*.whl"):
+    for wheel in folder.glob("mmcv_lite-*.whl"):
         if any(name.startswith("mmcv/_ext") for name in zipfile.ZipFile(wheel).namelist()):
             return wheel
     raise DataError(f"expected a wheel with mmcv/_ext in {folder}, found none: does `import torch` work here?")
 
 
 def install_wheel(wheel: Path) -> None:
-    """Put mmcv in the place of mmcv-lite, both of which own the folder `mmcv`, and try an op.
+    """Put a wheel with ops in the place of mmcv-lite, and try an op.
 
     Raises:
         DataError: it could not be installed, or an op does not work; says how to go back.
     """
-    back = f"to go back: pip uninstall -y mmcv; pip install --force-reinstall --no-deps mmcv-lite=={_VERSION}"
+    back = f"to go back: pip install --force-reinstall --no-deps mmcv-lite=={_VERSION}"
     try:
-        _pip("uninstall", "-y", "mmcv-lite", "mmcv")
-        _pip("install", "--no-deps", str(wheel))
+        _pip("install", "--force-reinstall", "--no-deps", str(wheel))
         _run([sys.executable, "-c", _CHECK])
     except DataError as error:
         raise DataError(f"{error}; {back}") from error
@@ -172,7 +177,7 @@ def _build(wheel_dir: Path | None, *, dry_run: bool) -> None:
         files = adapt_sources(sources)
         logger.info("%d files are compiled, which takes some minutes", len(files))
         if dry_run:
-            logger.info("dry run: nothing is built, %s stays", "mmcv" if _installed("mmcv") else "mmcv-lite")
+            logger.info("dry run: nothing is built, mmcv-lite %s stays", _installed("mmcv-lite"))
             return
         wheel = build_wheel(sources, folder)
         logger.info("built in %.0f s: %s", time.monotonic() - start, wheel.name)

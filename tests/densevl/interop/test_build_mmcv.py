@@ -20,6 +20,7 @@ extra_compile_args['cxx'] = ['-std=c++17']
 extra_compile_args['nvcc'] += ['-std=c++17']
 op_files = glob.glob('./mmcv/ops/csrc/pytorch/*.cpp') + \\
     glob.glob('./mmcv/ops/csrc/pytorch/cpu/*.cpp')
+setup(name='mmcv' if os.getenv('MMCV_WITH_OPS', '1') == '1' else 'mmcv-lite', version=get_version())
 """
 DOORS = ("info", "nms", "psamask", "pybind")
 CORES = ("nms", "psamask", "roi_align", "voxelization")
@@ -66,6 +67,7 @@ def test_the_build_script_asks_for_c20_without_symbols_and_compiles_the_joined_f
     adapt_sources(write_sources(tmp_path))
     text = (tmp_path / "setup.py").read_text()
     assert "c++17" not in text and "pytorch/" not in text and "csrc/joined/*.cpp" in text
+    assert "setup(name='mmcv-lite', version=get_version() + '+ops')" in text
     assert "['cxx'] = ['-std=c++20', '-g0']" in text and "['nvcc'] += ['-std=c++20']" in text
 
 
@@ -90,11 +92,19 @@ def test_other_sources_are_not_touched(tmp_path: Path) -> None:
         ({"setuptools": "82.0.1"}, "setuptools 82.0.1: .* pip install 'setuptools"),
         ({"setuptools": "65.5.0"}, "setuptools 65.5.0"),
         ({"setuptools": None}, "setuptools None"),
+        ({"mmcv": "2.1.0"}, "mmcv 2.1.0 is installed"),
         ({}, ""),
     ],
 )
 def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, change: dict, message: str) -> None:
-    state = {"system": "Linux", "programs": {"g++", "ninja"}, "torch": "2.14.1", "setuptools": "81.0.0", **change}
+    state = {
+        "system": "Linux",
+        "programs": {"g++", "ninja"},
+        "torch": "2.14.1",
+        "setuptools": "81.0.0",
+        "mmcv": None,
+        **change,
+    }
     monkeypatch.delenv("CXX", raising=False)
     if "CXX" in state:
         monkeypatch.setenv("CXX", state["CXX"])
@@ -116,19 +126,19 @@ def test_sources_are_fetched_by_pip_and_unpacked(tmp_path: Path, calls: list[lis
 
 
 def test_a_wheel_without_ops_is_none(tmp_path: Path, calls: list[list[str]]) -> None:
-    with zipfile.ZipFile(tmp_path / "mmcv-2.1.0-py3-none-any.whl", "w") as archive:
+    with zipfile.ZipFile(tmp_path / "mmcv_lite-2.1.0-py3-none-any.whl", "w") as archive:
         archive.writestr("mmcv/__init__.py", "")
     with pytest.raises(DataError, match="expected a wheel with mmcv/_ext"):
         build_wheel(tmp_path, tmp_path)
-    with zipfile.ZipFile(tmp_path / "mmcv-2.1.0-cp311.whl", "w") as archive:
+    with zipfile.ZipFile(tmp_path / "mmcv_lite-2.1.0-cp311.whl", "w") as archive:
         archive.writestr("mmcv/_ext.cpython-311.so", "")
-    assert build_wheel(tmp_path, tmp_path).name == "mmcv-2.1.0-cp311.whl"
+    assert build_wheel(tmp_path, tmp_path).name == "mmcv_lite-2.1.0-cp311.whl"
 
 
-def test_mmcv_lite_goes_first_and_an_op_is_tried_last(calls: list[list[str]]) -> None:
+def test_a_wheel_is_put_in_the_place_of_mmcv_lite_and_an_op_is_tried(calls: list[list[str]]) -> None:
     install_wheel(Path("mmcv.whl"))
-    assert [call[1] if len(call) > 2 else call[0] for call in calls] == ["uninstall", "install", "-c"]
-    assert "mmcv-lite" in calls[0] and calls[1][-1] == "mmcv.whl" and "mmcv.ops.nms" in calls[2][1]
+    assert [call[1] if len(call) > 2 else call[0] for call in calls] == ["install", "-c"]
+    assert "--force-reinstall" in calls[0] and calls[0][-1] == "mmcv.whl" and "mmcv.ops.nms" in calls[1][1]
 
 
 def test_what_fails_says_how_to_go_back(calls: list[list[str]]) -> None:
