@@ -35,8 +35,6 @@ from mmseg.models import BaseSegmentor  # noqa: E402
 from mmseg.registry import MODELS  # noqa: E402
 from mmseg.structures import SegDataSample  # noqa: E402
 
-Pictures = Tensor | Sequence[Tensor]  # [B, 3, H, W], or B times [3, H, W]: BaseDataPreprocessor stacks nothing
-
 _OF_MMSEG = ("init_cfg", "pretrained", "train_cfg", "test_cfg")  # its functions put them into every model, empty
 _PREPROCESSOR = {"type": "mmseg.SegDataPreProcessor", "bgr_to_rgb": True}
 
@@ -87,11 +85,11 @@ class DensevlSegmentor(BaseSegmentor):  # type: ignore[misc]
         bank: TextBank = self.segmenter.encode(self.words, self.templates)
         return bank
 
-    def predict(self, inputs: Pictures, data_samples: list[SegDataSample] | None = None) -> list[SegDataSample]:
+    def predict(self, inputs: Tensor, data_samples: list[SegDataSample] | None = None) -> list[SegDataSample]:
         """Label pictures.
 
         Args:
-            inputs: [B, 3, H, W] or B times [3, H, W], RGB, whole numbers of 0..255.
+            inputs: [B, 3, H, W] RGB, whole numbers of 0..255.
             data_samples: one a picture; their `ori_shape` must be that of the inputs.
 
         Returns:
@@ -107,11 +105,11 @@ class DensevlSegmentor(BaseSegmentor):  # type: ignore[misc]
         pictures = [_to_picture(picture) for picture in inputs]
         results = self.segmenter.predict_batch(pictures, bank, threshold=self.threshold)
         for sample, result in zip(samples, results, strict=True):
-            labels = torch.from_numpy(result.labels).to(inputs[0].device)[None]  # [1, H, W]
+            labels = torch.from_numpy(result.labels).to(inputs.device)[None]  # [1, H, W]
             sample.set_data({"pred_sem_seg": PixelData(data=labels)})
         return samples
 
-    def _forward(self, inputs: Pictures, data_samples: list[SegDataSample] | None = None) -> list[Tensor]:
+    def _forward(self, inputs: Tensor, data_samples: list[SegDataSample] | None = None) -> list[Tensor]:
         """Scores of each picture, [W, K, h, w] of its W windows at feature resolution."""
         bank = self._bank.to(self.segmenter.device)
         pictures = [_to_picture(picture) for picture in inputs]

@@ -23,8 +23,7 @@ from densevl.interop.mmseg import DensevlSegmentor
 from densevl.metrics import MeanIoU
 from tests.densevl.interop.ade_layout import PREFIX, REAL_ADE, draw, real_ade, write_ade
 
-from mmengine.model import BaseDataPreprocessor  # isort: skip
-from mmseg.apis import inference_model, init_model  # isort: skip  # behind the stand-in
+from mmseg.apis import inference_model, init_model  # isort: skip  # mmseg stands behind the stand-in
 from mmseg.evaluation import IoUMetric  # isort: skip
 from mmseg.structures import SegDataSample  # isort: skip
 
@@ -95,6 +94,7 @@ def test_a_runner_finds_the_figures_of_eval_on_real_pictures(
 SCRIPT = """
 import sys
 import densevl.interop.mmseg
+import torch.distributed
 from mmengine.config import Config
 from mmengine.runner import Runner
 
@@ -102,21 +102,34 @@ if __name__ == "__main__":
     config = Config.fromfile(sys.argv[1])
     config.merge_from_dict({"test_dataloader.dataset.data_root": sys.argv[2], "work_dir": sys.argv[3]})
     config.merge_from_dict({"model": {"overrides": {"model.geometry.short_side": 64}}})
-    config.env_cfg = dict(mp_cfg=dict(mp_start_method=sys.argv[4]))
+    if sys.argv[4] == "two":
+        torch.distributed.init_process_group("gloo")  # mmengine's launcher asks for a GPU
+        config.launcher = "pytorch"
+    else:
+        config.env_cfg = dict(mp_cfg=dict(mp_start_method=sys.argv[4]))
     figures = Runner.from_cfg(config).test()
-    print("figures", figures["aAcc"])
+    print("figures", *(f"{name} {value:.2f}" for name, value in figures.items()))
 """
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
-def test_a_script_that_imports_us_at_its_top_has_workers_of_any_kind(ade: Path, tmp_path: Path, method: str) -> None:
-    script = tmp_path / "script.py"
+def run_script(ade: Path, folder: Path, way: str, launcher: tuple[str, ...] = ()) -> set[str]:
+    """Run the script in a fresh process; the lines with figures that it printed."""
+    script = folder / "script.py"
     script.write_text(SCRIPT)
-    argv = [sys.executable, str(script), str(CONFIG), str(ade), str(tmp_path), method]
+    argv = [sys.executable, *launcher, str(script), str(CONFIG), str(ade), str(folder), way]
     done = subprocess.run(argv, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "figures" in done.stdout
+    return {line for line in done.stdout.splitlines() if line.startswith("figures")}
+
+
+@pytest.mark.slow
+def test_workers_of_any_kind_and_two_processes_find_the_same_figures(ade: Path, tmp_path: Path) -> None:
+    [figures] = run_script(ade, tmp_path, "fork")
+    assert "aAcc" in figures
+    for method in ("spawn", "forkserver"):
+        assert run_script(ade, tmp_path, method) == {figures}
+    two = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+    assert run_script(ade, tmp_path, "two", two) == {figures}
 
 
 @pytest.mark.parametrize("threshold", [0.0, 0.9, {"sky": 1.0}])
@@ -129,15 +142,13 @@ def test_labels_are_those_of_the_model_at_the_size_of_the_picture(segmentor: Den
     assert (255 in expected.labels) == (threshold != 0.0)
 
 
-def test_a_batch_of_pictures_of_several_sizes_needs_no_stacking() -> None:
-    loose = DensevlSegmentor("lite", WORDS, overrides=SMALL, data_preprocessor={"type": "BaseDataPreprocessor"})
-    assert type(loose.data_preprocessor) is BaseDataPreprocessor
-    pictures = [draw(0, 256), draw(1, 256)]
-    batch = [to_inputs(picture[..., ::-1]) for picture in pictures]  # RGB: nothing turns them
-    together = loose.test_step({"inputs": batch, "data_samples": [SegDataSample(), SegDataSample()]})
-    for sample, one in zip(together, batch, strict=True):
-        [alone] = loose.test_step({"inputs": [one], "data_samples": [SegDataSample()]})
+def test_a_batch_is_its_pictures_one_by_one(segmentor: DensevlSegmentor) -> None:
+    inputs = torch.stack([to_inputs(draw(seed, 256)) for seed in (0, 2)])
+    together = segmentor(inputs, mode="predict")
+    for sample, one in zip(together, inputs, strict=True):
+        [alone] = segmentor(one[None], mode="predict")
         assert torch.equal(sample.pred_sem_seg.data, alone.pred_sem_seg.data)
+        assert sample.pred_sem_seg.data.dtype == torch.int64 and sample.pred_sem_seg.shape == (64, 80)
 
 
 @pytest.mark.parametrize(
