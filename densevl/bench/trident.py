@@ -163,11 +163,17 @@ def prepare_encoder() -> dict[str, Any]:
 
 
 def encode(inputs: dict[str, Any]) -> Tensor:
-    """Ours."""
+    """Ours, without the backbone's memory of walks: every run pays for the whole encoder."""
     import torch
 
+    from densevl.backbones.sam_attention import run_block
+
+    sam = inputs["sam"]
     with torch.inference_mode():
-        return inputs["sam"].encode_image(inputs["pixels"])
+        tokens = sam.embed(inputs["pixels"])
+        for block in sam.blocks[:-1]:
+            tokens = run_block(block, tokens)
+        return sam.finish(tokens)
 
 
 def plain_encode(inputs: dict[str, Any]) -> Tensor:

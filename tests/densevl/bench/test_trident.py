@@ -8,6 +8,7 @@ import torch
 
 from densevl.bench import trident
 from densevl.bench.measure import measure_peaks
+from tests.tiny import tiny_sam
 
 LIMIT_MB = 1500
 SCRIPT = """
@@ -55,6 +56,15 @@ def test_encoders_are_compared_value_by_value() -> None:
     embedding = torch.rand(1, 8, 4, 4)
     assert trident.compare_encoder({}, embedding, embedding) == (True, 0.0)
     assert not trident.compare_encoder({}, embedding, embedding + 1)[0]
+
+
+def test_every_run_of_the_encoder_walks_all_its_blocks() -> None:
+    inputs = {"sam": tiny_sam(), "pixels": torch.rand(1, 3, 128, 128)}
+    walked: list[int] = []
+    inputs["sam"].blocks[0].register_forward_hook(lambda *_: walked.append(1))
+    ours = [trident.encode(inputs) for _ in range(2)]
+    assert len(walked) == 2
+    assert all(trident.compare_encoder(inputs, one, trident.plain_encode(inputs))[0] for one in ours)
 
 
 @pytest.mark.slow
