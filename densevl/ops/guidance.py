@@ -97,7 +97,7 @@ def aggregate_canvas(
 
     Args:
         canvas: [D, h, w]; cut into as many parts as there are views, the last one narrower where it must be, each
-            resized (bilinear) to its view's grid.
+            resized (bilinear) to its view's grid. One of fewer columns than views is widened to as many.
         views: attention as `guided_weights` takes it, and keys [heads, h', w', d]; one view is held at a time.
         factor: see `similarity_thresholds`.
         keep_negative: likewise.
@@ -105,12 +105,9 @@ def aggregate_canvas(
 
     Returns:
         [h', w', D], the views' grids side by side.
-
-    Raises:
-        ShapeError: fewer columns than views.
     """
     if canvas.shape[2] < count:
-        raise ShapeError(f"expected a canvas of at least {count} columns for {count} views, got {canvas.shape[2]}")
+        canvas = resize_map(canvas[None], (canvas.shape[1], count))[0]
     parts = []
     for part, (attention, keys) in zip(canvas.chunk(count, dim=2), views, strict=True):
         grid = (keys.shape[1], keys.shape[2])

@@ -94,6 +94,8 @@ def test_a_place_that_nothing_is_like_gathers_nothing_instead_of_no_numbers() ->
     assert torch.isfinite(weights).all() and weights[0].sum() == 0 and weights[1, 1] == 1
 
 
-def test_a_canvas_narrower_than_its_views_is_refused() -> None:
-    with pytest.raises(ShapeError, match="at least 2 columns"):
-        aggregate_canvas(torch.zeros(4, 3, 1), [], count=2)
+def test_a_canvas_narrower_than_its_views_shows_each_the_same_column() -> None:
+    attention, keys, _ = inputs()
+    view, column = ([attention], keys.unflatten(1, (3, 4))), torch.randn(7, 6, 1)
+    alone = aggregate_canvas(column, [view])
+    assert_close(aggregate_canvas(column, [view, view], count=2), torch.cat([alone, alone], dim=1))
