@@ -22,8 +22,10 @@ class PAMRRefiner:
 
     Windows are averaged first, then the scores, of queries where the model has those, are interpolated to the picture's
     own size and refined there: the whole [K, H, W], which is why a budget bounds it. Within the budget this is the
-    published way. Beyond it everything happens on a smaller grid of the same shape, where the same distances reach
-    further, and the labels are interpolated from there: cheaper, and coarser than the picture.
+    published way, but that colours are the picture's own: the codes of SCLIP, NACLIP and Trident take those of the
+    picture as the model saw it, brought back to that size. Beyond the budget everything happens on a smaller grid of
+    the same shape, where the same distances reach further, and the labels are interpolated from there: cheaper, and
+    coarser than the picture.
 
     The numbers are those of Araslanov & Roth; Trident's code takes no step unless told, at distances (8, 16).
 

@@ -48,6 +48,12 @@ def test_it_is_a_refiner_of_labels_and_of_nothing_else() -> None:
     assert isinstance(make_refiner(), LabelRefiner) and not isinstance(make_refiner(), PictureRefiner)
 
 
+def test_the_published_numbers_are_the_default() -> None:
+    refiner = SAMMaskRefiner(tiny_sam())
+    assert (refiner.iou_thresh, refiner.coarse_thresh, refiner.minimal_area) == (0.8, 0.2, 225)
+    assert (refiner.mask_scale, refiner.mask_prompt) == (0.005, "published")
+
+
 def test_where_no_region_survives_the_result_stays_as_it_is() -> None:
     size = (60, 90)
     coarse, refined = label(make_scores(size), size), refine(size, make_refiner(iou_thresh=NONE))
