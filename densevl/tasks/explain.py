@@ -97,7 +97,10 @@ def find_differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> lis
         what, effect = next(
             ((text, kind) for start, text, kind in _SETTINGS if key.startswith(start)), (key, "figures")
         )
-        if what and left.get(key) != right.get(key):
+        implied = (
+            key == "stride" and None in (left.get(key), right.get(key)) and left.get("window") != right.get("window")
+        )
+        if what and left.get(key) != right.get(key) and not implied:
             found.append(Difference(key, what, left.get(key), right.get(key), effect))
     return sorted(found, key=lambda difference: [*_WORDS].index(difference.effect))
 

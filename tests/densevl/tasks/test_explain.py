@@ -81,6 +81,13 @@ def test_a_key_that_one_card_lacks_and_a_key_of_another_kind_are_told(card: dict
     assert "not told against 4" in found.sentence()
 
 
+def test_that_a_whole_picture_has_no_stride_is_not_told_beside_the_window(card: dict[str, Any]) -> None:
+    windowed = {**card, "window": 448, "stride": 224}
+    (found,) = find_differences(card, windowed)
+    assert found.key == "window"
+    assert [one.key for one in find_differences(windowed, {**windowed, "stride": 112})] == ["stride"]
+
+
 def test_a_config_key_is_told_with_its_place(card: dict[str, Any]) -> None:
     other = deepcopy(card)
     other["config"]["model"]["head"] = {"logit_scale": 40.0}
