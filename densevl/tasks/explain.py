@@ -94,15 +94,16 @@ def find_differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> lis
     left, right = _flatten(first), _flatten(second)
     found = []
     for key in [*left, *(key for key in right if key not in left)]:
-        what, effect = next(
-            ((text, kind) for start, text, kind in _SETTINGS if key.startswith(start)), (key, "figures")
-        )
-        implied = (
-            key == "stride" and None in (left.get(key), right.get(key)) and left.get("window") != right.get("window")
-        )
-        if what and left.get(key) != right.get(key) and not implied:
-            found.append(Difference(key, what, left.get(key), right.get(key), effect))
+        one, other = left.get(key), right.get(key)
+        what, effect = _weigh(key)
+        if what and one != other and not (key == "stride" and None in (one, other)):  # the window says it
+            found.append(Difference(key, what, one, other, effect))
     return sorted(found, key=lambda difference: [*_WORDS].index(difference.effect))
+
+
+def _weigh(key: str) -> tuple[str, Effect]:
+    """What a key is called, "" where another one tells it, and its effect."""
+    return next(((text, effect) for start, text, effect in _SETTINGS if key.startswith(start)), (key, "figures"))
 
 
 def explain(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
