@@ -180,8 +180,8 @@ def test_an_interrupt_does_not_wait_for_what_is_left(tmp_path: Path, monkeypatch
 
     def look(*args):
         looked.append(args)
-        if len(looked) > 1:
-            go_on.wait(30)
+        if len(looked) == 2:
+            go_on.wait(5)
         return real(*args)
 
     def stop(items, total):
