@@ -53,7 +53,7 @@ def _guess(folder: Path, sets: Mapping[str, dict[str, Any]]) -> tuple[dict[str, 
     own = roots.pop(FOLDERS, None)
     with_labels = {name for name, root in roots.items() if _has_labels(root, layout_of(sets[name]))}
     by_layout: dict[Layout, list[str]] = {}
-    for name in sorted(with_labels or roots, key=lambda name: sets[name].get("reduce_zero_label", False)):
+    for name in sorted(with_labels or roots, key=lambda name: (sets[name].get("reduce_zero_label", False), name)):
         by_layout.setdefault(layout_of(sets[name]), []).append(name)
     if len(by_layout) > 1:
         names = ", ".join(name for same in by_layout.values() for name in same)
