@@ -133,10 +133,12 @@ def test_workers_of_any_kind_and_two_processes_find_the_same_figures(ade: Path, 
 
 
 @pytest.mark.parametrize("threshold", [0.0, 0.9, {"sky": 1.0}])
-def test_labels_are_those_of_the_model_at_the_size_of_the_picture(segmentor: DensevlSegmentor, threshold: Any) -> None:
-    asked = DensevlSegmentor("lite", WORDS, threshold=threshold, overrides=SMALL).eval()
+def test_labels_are_those_of_the_model_at_the_size_of_the_picture(
+    segmentor: DensevlSegmentor, monkeypatch: pytest.MonkeyPatch, threshold: Any
+) -> None:
+    monkeypatch.setattr(segmentor, "threshold", threshold)
     picture = draw(1, 256)
-    [sample] = asked.test_step({"inputs": [to_inputs(picture)], "data_samples": [SegDataSample()]})
+    [sample] = segmentor.test_step({"inputs": [to_inputs(picture)], "data_samples": [SegDataSample()]})
     expected = segmentor.segmenter.predict(picture, WORDS, threshold=threshold)
     assert np.array_equal(sample.pred_sem_seg.data.numpy()[0], expected.labels)
     assert (255 in expected.labels) == (threshold != 0.0)
