@@ -18,7 +18,7 @@ from densevl.core.config import build, build_model, config_folder, model_configs
 from densevl.core.errors import ClassListError, WeightsError
 from densevl.data.crops import CropRule
 from densevl.engine.plan import in_updates
-from densevl.refiners import DINOiserRefiner
+from densevl.refiners import DINOiserRefiner, PAMRRefiner
 from tests.tiny import TINY_CLIP, tiny_clip, tiny_dino, tiny_found, tiny_sam
 from tests.video.models.tiny_vifi import PROMPTS, tiny_vifi
 from video.sampling import FrameRule
@@ -87,6 +87,14 @@ def test_sclips_family_has_the_published_numbers(name: str, asked: dict[str, str
     assert found == SELF_ATTENTION[name]
     assert (task.head.softmax, task.text_encoder.templates) == (False, "imagenet80")
     assert (asked["model"], asked["pretrained"]) == ("ViT-B-16", "openai")
+
+
+def test_naclip_is_refined_at_distances_of_its_own(asked: dict[str, str]) -> None:
+    config = read_config("naclip-b16")
+    task = build_model(override(config, {"model.score_refiners": config.refine["pamr"]}))
+    (refiner,) = task.picture_refiners
+    assert isinstance(refiner, PAMRRefiner) and (refiner.steps, tuple(refiner.dilations)) == (10, (8, 16))
+    assert PAMRRefiner().dilations == (1, 2, 4, 8, 12, 24)
 
 
 def test_proxyclip_has_the_published_numbers(asked: dict[str, str]) -> None:
