@@ -64,8 +64,8 @@ def run(args: argparse.Namespace) -> int:
     """Look, print, judge.
 
     Returns:
-        0 when all is well, 3 when too little can be used, 6 when enough can be used but some files are cut off or
-        cannot be read.
+        0 when all is well, 3 when too little can be used, 6 when enough can be used but some files are faulty (a
+        picture or annotation without the other too).
 
     Raises:
         UsageError: unknown kind or data set, `--min-coverage` outside 0..1 or without a list, `--workers` below 1,

@@ -16,13 +16,12 @@ from densevl.core.errors import DataError, PictureError, UsageError
 from densevl.data.check import CheckRequest, ClassCount, DataReport, Decode, Problem, SplitCount
 from densevl.data.guess_set import choose_set, layout_of
 from densevl.data.label_causes import Cause, cause_outside, doubts_inside, is_scored
-from densevl.data.label_maps import LabelRule, count_ids, name_some, read_label_map
+from densevl.data.label_maps import LabelRule, count_ids, name_some, read_label_map, what_else
 from densevl.data.layouts import Layout, SetFiles, find_files, read_split, require_pairs
 from densevl.data.pictures import header_size, read_picture, shown
 from densevl.vocab import parse_classes
 
-_FAILING = frozenset({"unreadable", "colours", "sizes", "ids"})
-_COLOUR_MODES = frozenset({"RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "LAB", "HSV"})
+_FAILING = frozenset({"missing", "unreadable", "colours", "sizes", "ids"})
 _ACTIONS = {
     "unreadable": "fetch or write it anew",
     "colours": "convert it to class ids",
@@ -95,8 +94,8 @@ def check_segmentation(folder: Path, request: CheckRequest) -> DataReport:
     """Compare the pictures and annotations of a folder with each other, a split and a class list.
 
     Problems: `missing` (a picture or an annotation without the other, or neither of a listed name), `unreadable`,
-    `colours` (an annotation of colours), `sizes` (picture and annotation differ), `ids` (outside the class list; the
-    likely cause is told from the ids of the whole set). A pair is usable if it has none of them.
+    `colours` (an annotation of colours or floats), `sizes` (picture and annotation differ), `ids` (outside the class
+    list; the likely cause is told from the ids of the whole set). A pair is usable if it has none of them.
 
     Args:
         folder: the root of a data set, the folder that holds it, or one inside it.
@@ -105,7 +104,7 @@ def check_segmentation(folder: Path, request: CheckRequest) -> DataReport:
 
     Raises:
         UsageError: no or several data sets fit the folders; a set of one's own without a class list.
-        DataError: no such folder; a faulty list or class list; two files of one name.
+        DataError: no such folder, or nothing in it; a faulty list or class list; two files of one name.
     """
     section, why = choose_set(folder, request.dataset)
     section |= request.changes
@@ -116,6 +115,8 @@ def check_segmentation(folder: Path, request: CheckRequest) -> DataReport:
     lists = {path: read_split(path) for path in request.lists}
     if lists:
         found = replace(found, listed=tuple(dict.fromkeys(name for listed in lists.values() for name in listed)))
+    if not found.names and not found.labels:
+        require_pairs(found, layout)  # raises: nothing is there
     parts = _parts(found, layout, lists, section.get("expected"))
     names = dict.fromkeys(name for part in parts for name in part.names)
     pairs = tuple(name for name in names if name in found.images and name in found.labels)
@@ -182,23 +183,23 @@ def _read_annotation(
 ) -> tuple[dict[int, int], tuple[int, int] | None, list[tuple[str, str, str]]]:
     """Pixels of every id, (H, W), and faults."""
     size = header_size(path)
-    if mode := _colour_mode(path):
-        return {}, size, [(shown(path), "colours", f"holds colours ({mode}), not ids")]
+    if other := _what_else(path):
+        return {}, size, [(shown(path), "colours", f"holds {other}, not ids")]
     try:
         if decode == "none" and size:
             return {}, size, []
         ids = read_label_map(path)
     except DataError as error:
-        return {}, None, [(shown(path), "unreadable", str(error).removeprefix(f"{path} "))]
+        return {}, None, [(shown(path), "unreadable", str(error).removeprefix(str(path)).lstrip(": "))]
     counts = count_ids(ids)
     return {int(i): int(counts[i]) for i in np.flatnonzero(counts)}, ids.shape, []
 
 
-def _colour_mode(path: Path) -> str | None:
-    """The mode of a file of colours; None of all others."""
+def _what_else(path: Path) -> str | None:
+    """What a file holds in place of ids; None where it may hold ids, or cannot be opened."""
     try:
         with Image.open(path) as image:
-            return image.mode if image.mode in _COLOUR_MODES else None
+            return what_else(image.mode)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return None
 

@@ -53,11 +53,12 @@ def decode_label_map(data: bytes, name: str) -> np.ndarray:
     """
     try:
         with Image.open(io.BytesIO(data)) as picture:
-            if picture.mode not in _ID_MODES:
-                what = f"expected ids (grey or palette), got colours ({picture.mode})"
-                raise DataError(f"{name}: {what}; convert it to class ids")
+            if other := what_else(picture.mode):
+                raise DataError(f"{name}: expected ids (grey or palette), got {other}; convert it to class ids")
             ids = np.asarray(picture)
-    except (OSError, UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except UnidentifiedImageError as error:  # its own text names a buffer
+        raise _unreadable(name, "no picture, or cut off" if data else "it is empty (0 bytes)") from error
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise _unreadable(name, error) from error
     if ids.dtype.kind == "b" or ids.dtype == np.uint8:
         return ids.astype(np.uint8, copy=False)
@@ -67,8 +68,15 @@ def decode_label_map(data: bytes, name: str) -> np.ndarray:
     return ids.astype(np.uint16, copy=False)
 
 
-def _unreadable(name: str, error: Exception) -> DataError:
-    return DataError(f"{name} cannot be read as a label map: {error}; write it again")
+def what_else(mode: str) -> str | None:
+    """What a file of one of Pillow's modes holds in place of ids; None where it can hold ids."""
+    if mode in _ID_MODES:
+        return None
+    return "floats" if mode == "F" else f"colours ({mode})"
+
+
+def _unreadable(name: str, cause: Exception | str) -> DataError:
+    return DataError(f"{name} cannot be read as a label map: {cause}; write it again")
 
 
 def count_ids(ids: np.ndarray) -> np.ndarray:

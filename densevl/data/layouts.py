@@ -17,7 +17,8 @@ _MAKERS = {
     "_labelTrainIds.png": "make them with MMSegmentation's tools/dataset_converters/coco_stuff164k.py",
     "_instanceTrainIds.png": "make them from COCO-Stuff's maps of things and stuff (GroupViT's convert_coco_object.py)",
 }
-_FULL_ADE20K = ("ADE20K_2021_17_01", "images/ADE", "index_ade20k.pkl")
+_FULL_ADE20K = frozenset({"ADE20K_2021_17_01", "ADE20K_2016_07_26"})  # releases, by the folder they unpack to
+_FULL_ADE20K_MARKS = (*_FULL_ADE20K, "images/ADE", "index_ade20k.pkl", "index_ade20k.mat")
 
 
 @dataclass(frozen=True)
@@ -85,8 +86,8 @@ def find_files(root: Path, layout: Layout) -> SetFiles:
     """
     root = find_root(root, layout)
     listed = None if not layout.split else read_split(root / layout.split)
-    images = _by_name(root / layout.images, (layout.image_suffix,) if layout.image_suffix else PICTURE_SUFFIXES)
-    labels = _by_name(root / layout.labels, (layout.label_suffix,) if layout.label_suffix else MASK_SUFFIXES)
+    images = name_files(root / layout.images, (layout.image_suffix,) if layout.image_suffix else PICTURE_SUFFIXES)
+    labels = name_files(root / layout.labels, (layout.label_suffix,) if layout.label_suffix else MASK_SUFFIXES)
     return SetFiles(root, images, labels, listed)
 
 
@@ -143,7 +144,8 @@ def require_pairs(found: SetFiles, layout: Layout) -> tuple[str, ...]:
         raise DataError(f"no pictures in {pictures}: check the path, or set data.image_suffix")
     without = [name for name in found.names if name not in found.images]
     if without:
-        raise DataError(f"{_count(without, found.names)} of {layout.split} have no picture in {pictures}; fetch them")
+        message = f"{_count(without, found.names)} of {layout.split} have no picture in {pictures}"
+        raise DataError(f"{message}; fetch them, or mend the list: a line is a name without suffix, and nothing else")
     bare = found.without_annotation
     if bare:
         folder = f"{shown(found.root / layout.labels)} ('{layout.label_suffix or 'any label map'}')"
@@ -153,12 +155,17 @@ def require_pairs(found: SetFiles, layout: Layout) -> tuple[str, ...]:
 
 
 def is_full_ade20k(folder: Path) -> bool:
-    """Whether a folder is, or holds, the full ADE20K: thousands of classes, coded in colours, one file a picture."""
-    return folder.name == _FULL_ADE20K[0] or any((folder / mark).exists() for mark in _FULL_ADE20K)
+    """Whether a folder is, holds or lies in the full ADE20K: thousands of classes, coded in colours."""
+    inside = not _FULL_ADE20K.isdisjoint(folder.absolute().parts)
+    return inside or any((folder / mark).exists() for mark in _FULL_ADE20K_MARKS)
 
 
-def _by_name(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
-    """Files below a folder by relative path without suffix, sorted."""
+def name_files(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
+    """Files below a folder by relative path without suffix, sorted; hidden ones are left out.
+
+    Raises:
+        DataError: two of one name.
+    """
     found: dict[str, Path] = {}
     for path in sorted(walk_files(folder)):
         suffix = next((end for end in suffixes if path.name.lower().endswith(end.lower())), None)

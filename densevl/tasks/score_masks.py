@@ -9,7 +9,9 @@ from typing import Any
 
 from densevl.core.errors import DataError
 from densevl.core.stages import Metric
+from densevl.data.folders import walk_files
 from densevl.data.label_maps import MASK_SUFFIXES, LabelRule, name_some, read_label_map
+from densevl.data.layouts import name_files
 
 
 @dataclass(frozen=True)
@@ -22,22 +24,16 @@ class MaskPair:
 
 
 def find_masks(folder: Path) -> dict[str, Path]:
-    """Every label map below a folder, by its relative path without suffix.
+    """Every label map below a folder, by its relative path without suffix; hidden files are left out.
 
     Raises:
         DataError: no folder, no label map in it, or two of one name.
     """
     if not folder.is_dir():
         raise DataError(f"no such folder {folder}: expected a folder of label maps; check the path")
-    masks: dict[str, Path] = {}
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in MASK_SUFFIXES and path.is_file():
-            name = path.relative_to(folder).with_suffix("").as_posix()
-            if name in masks:
-                raise DataError(f"{masks[name]} and {path} are both label maps of '{name}'; keep one")
-            masks[name] = path
+    masks = name_files(folder, MASK_SUFFIXES)
     if not masks:
-        seen = sorted({path.suffix for path in folder.rglob("*") if path.is_file()})
+        seen = sorted({path.suffix for path in walk_files(folder)})
         expected = ", ".join(MASK_SUFFIXES)
         raise DataError(
             f"no label maps in {folder}: expected {expected}, saw {', '.join(seen) or 'no file'}; check the path"

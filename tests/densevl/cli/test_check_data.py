@@ -129,3 +129,5 @@ def test_a_set_of_ones_own_names_its_classes_and_ids_outside_end_with_6(tmp_path
     assert run(tmp_path, "--classes", "sky; sea", "--ignore", 2) == 0
     write_labels(tmp_path / "labels" / "b.png", [0, 1])
     assert run(tmp_path, "--classes", "sky; sea", "--reduce-zero-label") == 0
+    (tmp_path / "labels" / "b.png").unlink()
+    assert run(tmp_path, "--classes", "sky; sea", "--ignore", 2, "--min-coverage", 0.5) == 6  # eval would stop

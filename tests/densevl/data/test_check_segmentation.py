@@ -66,13 +66,34 @@ def test_every_kind_of_problem_is_found_at_its_file(tmp_path: Path) -> None:
         "colours": ["f.png"],
         "ids": ["g.png"],
     }
-    assert report.failed == 5
+    assert report.failed == 7
     assert (report.splits[0].expected, report.splits[0].found, report.splits[0].usable) == (7, 5, 0)
     details = {problem.kind: problem.detail for problem in report.problems}
     assert details["sizes"] == "4x6, its picture is 6x4"
     assert details["colours"] == "holds colours (RGB), not ids"
     assert details["ids"].startswith("ids 9 outside 0..2, likely ")
     assert "`densevl eval` would stop: " in notes(report)
+
+
+def test_annotations_of_any_other_kind_are_told_once_with_their_path_and_cause(tmp_path: Path) -> None:
+    make_set(tmp_path, names="abcd")
+    labels = tmp_path / "labels"
+    Image.new("LA", (6, 4)).save(labels / "a.png")
+    (labels / "b.png").unlink()
+    Image.new("F", (6, 4)).save(labels / "b.tif")
+    (labels / "c.png").write_bytes(b"")
+    details = {Path(p.path).name: (p.kind, p.detail) for p in check_segmentation(tmp_path, OWN).problems}
+    assert details["a.png"] == ("colours", "holds colours (LA), not ids")
+    assert details["b.tif"] == ("colours", "holds floats, not ids")
+    assert details["c.png"] == ("unreadable", "cannot be read as a label map: it is empty (0 bytes); write it again")
+
+
+def test_folders_with_nothing_in_them_are_an_error(tmp_path: Path) -> None:
+    make_set(tmp_path, names="")
+    (tmp_path / "images").mkdir()
+    (tmp_path / "labels").mkdir()
+    with pytest.raises(DataError, match=r"no pictures in .*images"):
+        check_segmentation(tmp_path, OWN)
 
 
 def test_a_picture_that_is_cut_off_is_seen_when_all_is_decoded(tmp_path: Path) -> None:

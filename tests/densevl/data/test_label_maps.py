@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from densevl.core.errors import DataError, UsageError
-from densevl.data.label_maps import LabelRule, count_ids, decode_label_map, name_some, read_label_map
+from densevl.data.label_maps import LabelRule, count_ids, decode_label_map, name_some, read_label_map, what_else
 
 
 def ids(*rows, dtype=np.uint8):
@@ -33,10 +33,17 @@ def test_colours_and_broken_files_are_named(tmp_path):
     with pytest.raises(DataError, match=r"rgb\.png: expected ids .* got colours \(RGB\)"):
         read_label_map(tmp_path / "rgb.png")
     whole = (tmp_path / "rgb.png").read_bytes()
-    for name, data in (("cut.png", whole[:40]), ("empty.png", b""), ("text.png", b"no picture")):
+    files = (("cut.png", whole[:40], "cut off"), ("empty.png", b"", "0 bytes"), ("text.png", b"x", "no picture"))
+    for name, data, cause in files:
         (tmp_path / name).write_bytes(data)
-        with pytest.raises(DataError, match=f"{name} cannot be read"):
+        with pytest.raises(DataError, match=f"{name} cannot be read as a label map: .*{cause}") as caught:
             read_label_map(tmp_path / name)
+        assert "object at 0x" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("mode", "told"), [("P", None), ("I;16", None), ("LA", "colours (LA)"), ("F", "floats")])
+def test_what_is_no_ids_is_named(mode, told):
+    assert what_else(mode) == told
 
 
 def test_long_lists_of_names_are_cut():

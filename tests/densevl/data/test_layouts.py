@@ -71,10 +71,11 @@ def test_missing_folders_are_named_with_what_is_there(tmp_path):
         find_root(tmp_path, Layout("images", "labels", split="val.txt"))
 
 
-@pytest.mark.parametrize("mark", ["ADE20K_2021_17_01", "images/ADE"])
+@pytest.mark.parametrize("mark", ["ADE20K_2021_17_01", "ADE20K_2016_07_26", "images/ADE", "index_ade20k.mat"])
 def test_the_full_ade20k_is_told_apart_and_the_tool_named(tmp_path, mark):
     (tmp_path / mark).mkdir(parents=True)
-    assert is_full_ade20k(tmp_path) and not is_full_ade20k(tmp_path / mark.split("/")[0] / "none")
+    assert is_full_ade20k(tmp_path) and not is_full_ade20k(tmp_path / "images" / "none")
+    assert is_full_ade20k(tmp_path / mark / "images") == mark.startswith("ADE20K_")
     with pytest.raises(DataError, match=r"full ADE20K.*tools/convert_full_ade20k\.py"):
         find_root(tmp_path, Layout("images/validation", "annotations/validation"))
 
@@ -96,7 +97,7 @@ def test_names_of_a_split_without_picture_and_empty_sets_are_errors(tmp_path):
     (root / "val.txt").write_text("a\nb\n")
     found = find_files(root, layout)
     assert found.without_picture == ("b",) and found.without_annotation == ()
-    with pytest.raises(DataError, match=r"1 of 2 \(b\) of val\.txt have no picture"):
+    with pytest.raises(DataError, match=r"1 of 2 \(b\) of val\.txt have no picture.*a line is a name without suffix"):
         require_pairs(found, layout)
     (root / "images/a.jpg").unlink()
     with pytest.raises(DataError, match="no pictures in"):

@@ -67,8 +67,14 @@ def test_annotations_without_a_prediction_are_an_error_with_five_names_and_the_c
 
 def test_two_maps_of_one_name_are_an_error(folders):
     pred, _ = folders(pred={"a.png": ids([0]), "a.tif": ids([0])})
-    with pytest.raises(DataError, match=r"a\.png and .*a\.tif are both"):
+    with pytest.raises(DataError, match=r"a\.png and .*a\.tif have one name"):
         find_masks(pred)
+
+
+def test_hidden_files_are_no_label_maps(folders):
+    pred, gt = folders(pred={"a.png": ids([0])}, gt={"a.png": ids([0])})
+    (gt / "._a.png").write_bytes(b"what some systems write beside a file")
+    assert [pair.name for pair in pair_masks(pred, gt)[0]] == ["a"]
 
 
 def test_absent_and_empty_folders_say_what_was_seen(tmp_path):
