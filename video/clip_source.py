@@ -15,8 +15,9 @@ import numpy as np
 from densevl.core.errors import ClipError, UsageError
 from densevl.core.files import sha256_file
 from densevl.data import open_frames
-from densevl.data.folders import CLIP_FILES, find_files, refuse_clashes
+from densevl.data.folders import CLIP_FILES, find_files
 from densevl.data.frames_pyav import PyAVFrames
+from densevl.data.output_names import refuse_clashes
 from densevl.data.packet_scan import PacketScan, errors_of
 from densevl.data.pictures import shown
 from video.views import ClipViews

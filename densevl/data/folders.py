@@ -6,11 +6,10 @@ import functools
 import glob
 import os
 import sys
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TextIO
 
 import numpy as np
@@ -19,10 +18,10 @@ from densevl.core.errors import SourceError
 from densevl.core.files import sha256_bytes
 from densevl.data.frame_source import FrameSource, is_clip
 from densevl.data.frames import CLIP_SUFFIXES
+from densevl.data.output_names import refuse_clashes
 from densevl.data.pictures import PICTURE_SUFFIXES, decode_picture, header_size, read_bytes, shown
 
 # What a run writes into its output folder: left out when the pictures lie in the same folder.
-WRITTEN_SUFFIXES = (".png", ".jpg", ".npz", ".geojson")
 WRITTEN_FOLDERS = ("labels", "overlay", "scores", "confidence", "geojson")
 
 
@@ -150,16 +149,6 @@ def find_files(
             "in quotes, a .txt list of paths, or - to read paths from stdin"
         )
     return paths, [_name(file, root) for file in paths]
-
-
-def refuse_clashes(paths: Sequence[Path], names: Sequence[str], *, exclude: str | Path | None = None) -> None:
-    """See that every item gets an output of its own in the folder `exclude`.
-
-    Raises:
-        SourceError: two would become one output, or an output would stand where a folder must.
-    """
-    _refuse_nested(paths, names)
-    _refuse_same(paths, names, folds_case=exclude is not None and _folds_case(Path(exclude)))
 
 
 def find_pictures(folder: Path) -> list[Path]:
@@ -290,37 +279,3 @@ def _name(file: Path, root: Path) -> str:
     """Path below the root without suffix, in text that any file system can hold."""
     relative = os.path.relpath(os.path.abspath(file), os.path.abspath(root))
     return shown(Path(relative).with_suffix("").as_posix())
-
-
-def _refuse_same(paths: Sequence[Path], names: Sequence[str], *, folds_case: bool) -> None:
-    first: dict[str, Path] = {}
-    for path, name in zip(paths, names, strict=True):
-        key = unicodedata.normalize("NFC", name.casefold()) if folds_case else name
-        other = first.setdefault(key, path)
-        if other is not path:
-            raise SourceError(
-                f"{shown(other)} and {shown(path)} would both become the output '{name}': rename one of them, or take "
-                f"them in two runs with two --out folders (such as a glob for *{other.suffix} first)"
-            )
-
-
-def _refuse_nested(paths: Sequence[Path], names: Sequence[str]) -> None:
-    """x/a.jpg beside the folder x/a.png: an output file and an output folder would have one name."""
-    places = {name: path for path, name in zip(paths, names, strict=True)}
-    for path, name in zip(paths, names, strict=True):
-        for folder in PurePosixPath(name).parents:
-            other = places.get(folder.with_suffix("").as_posix()) if folder.suffix in WRITTEN_SUFFIXES else None
-            if other is not None:
-                raise SourceError(
-                    f"{shown(other)} would be written where the folder of {shown(path)} must stand: rename one of them"
-                )
-
-
-def _folds_case(folder: Path) -> bool:
-    """Whether the file system of a folder (or of the nearest one above that exists) takes A and a for the same."""
-    path = Path(os.path.abspath(folder))
-    for place in (path, *path.parents):
-        flipped = place.with_name(place.name.swapcase()) if place.name else place
-        if flipped != place and place.exists():
-            return flipped.exists() and flipped.samefile(place)
-    return False

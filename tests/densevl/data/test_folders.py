@@ -9,8 +9,8 @@ from PIL import Image
 from densevl.core.errors import PictureError, SourceError
 from densevl.core.files import sha256_bytes
 from densevl.core.stages import Source
-from densevl.data import folders
-from densevl.data.folders import CLIP_FILES, WRITTEN_FOLDERS, find_files, open_source, refuse_clashes
+from densevl.data import output_names
+from densevl.data.folders import CLIP_FILES, WRITTEN_FOLDERS, find_files, open_source
 from tests.clips import make_clip
 
 
@@ -199,7 +199,7 @@ def test_every_folder_a_writer_writes_is_known():
 def test_names_that_differ_in_case_clash_only_where_the_output_folder_folds_case(tree, tmp_path, monkeypatch):
     root = tree("a/1.png", "A/1.png")
     assert len(open_source(str(root), exclude=tmp_path / "out")) == 2
-    monkeypatch.setattr(folders, "_folds_case", lambda folder: True)
+    monkeypatch.setattr(output_names, "_folds_case", lambda folder: True)
     with pytest.raises(SourceError, match="both become"):
         open_source(str(root), exclude=tmp_path / "out")
 
@@ -279,9 +279,3 @@ def test_clips_alone_are_found_where_clips_are_asked_for(tree, tmp_path):
         find_files(str(root / "*.png"), CLIP_FILES)
     with pytest.raises(SourceError, match="give a clip, a folder"):
         find_files(str(root / "gone"), CLIP_FILES)
-
-
-def test_clips_that_would_become_one_output_are_refused(tree):
-    paths, names = find_files(str(tree("a.mp4", "a.webm")), CLIP_FILES)
-    with pytest.raises(SourceError, match="would both become"):
-        refuse_clashes(paths, names)
