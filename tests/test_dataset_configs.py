@@ -18,9 +18,14 @@ from tests.tiny import TINY_CLIP, tiny_clip, tiny_dino, tiny_sam
 
 CONFIGS = dataset_configs("segmentation")
 EIGHT = ("voc21", "voc20", "context60", "context59", "coco_object", "coco_stuff", "cityscapes", "ade20k")
+LARGE = ("ade847", "context459")  # Trident's alone
 METHODS = ("maskclip_b16", "maskclip_plain_b16", "clip_dinoiser_b16", "sclip_b16", "naclip_b16", "clearclip_b16")
 METHODS += ("proxyclip_b16", "trident_b16", "trident_l14", "trident_h14")
-CLASSES = dict(zip(EIGHT, (21, 20, 60, 59, 81, 171, 19, 150), strict=True)) | {"camvid": 11}
+CLASSES = dict(zip(EIGHT, (21, 20, 60, 59, 81, 171, 19, 150), strict=True)) | {
+    "camvid": 11,
+    "ade847": 847,
+    "context459": 459,
+}
 QUERIES = {  # where some classes are asked for with more than one word
     "voc21@trident": 46,
     "coco_object@trident": 97,
@@ -37,6 +42,8 @@ TRIDENT = {  # short side, threshold, that of a refined region, cos_fac, refine_
     "coco_stuff": (448, 0, 0.05, 1.2, True, 224),
     "cityscapes": (688, 0, 0.1, 3.0, False, 224),
     "ade20k": (576, 0, 0.05, 1.2, False, 224),
+    "ade847": (448, 0, 0.2, 1.2, True, 224),
+    "context459": (448, 0, 0.2, 1.2, True, 224),
 }
 SHORT_SIDES = {  # (short side, window, stride) where a data set has them otherwise than the first
     "maskclip-b16": {"": (448, 448, 224)},
@@ -82,6 +89,7 @@ def loaders(tiny_parts: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_every_method_is_there_on_every_data_set() -> None:
     files = {f"{method}_{name}" for method in METHODS for name in EIGHT}
+    files |= {f"trident_{size}_{name}" for size in ("b16", "l14", "h14") for name in LARGE}
     files |= {f"maskclip_lite_{name}" for name in (*EIGHT, "camvid")}
     assert {path.stem for path in CONFIGS.values()} == files
     assert not set(CONFIGS) & (set(model_configs()) | set(ALIASES))
@@ -118,7 +126,7 @@ def test_a_config_builds(name: str, loaders: None) -> None:
 
 
 @pytest.mark.parametrize("model", ["trident-b16", "trident-l14", "trident-h14"])
-@pytest.mark.parametrize("name", EIGHT)
+@pytest.mark.parametrize("name", TRIDENT)
 def test_trident_has_the_published_numbers(name: str, model: str, loaders: None) -> None:
     config = on(model, name)
     task = build_model(config)

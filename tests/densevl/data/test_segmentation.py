@@ -15,10 +15,12 @@ from tests.densevl.data.pairs import ids, write_set
 
 COUNTS = {
     "ade20k": (150, 2000),
+    "ade847": (847, 2000),
     "camvid": (11, None),
     "cityscapes": (19, 500),
     "coco_object": (81, 5000),
     "coco_stuff": (171, 5000),
+    "context459": (459, 5105),
     "context59": (59, 5104),
     "context60": (60, 5104),
     "voc20": (20, 1449),
@@ -110,13 +112,17 @@ def test_the_known_sets_have_the_published_counts():
 def test_every_official_layout_is_read(name, tmp_path):
     section = known_sets()[name]
     first = int(section.get("reduce_zero_label", False))
-    label = ids([first, first + COUNTS[name][0] - 1, 255, *([0] if first else [])])
+    unscored = 255 if COUNTS[name][0] <= 255 else 65535
+    label = ids(
+        [first, first + COUNTS[name][0] - 1, unscored, *([0] if first else [])],
+        dtype=np.uint16 if unscored > 255 else np.uint8,
+    )
     root = written(tmp_path, section, "part/one", label)
     section.pop("type")
     data = SegmentationSet(root=root, **section)
     assert (data.names(), len(data.class_names)) == (("part/one",), COUNTS[name][0])
     assert data.class_names == parse_classes(section["classes"]).names
-    expected = [0, COUNTS[name][0] - 1, 255, *([255] if first else [])]
+    expected = [0, COUNTS[name][0] - 1, unscored, *([255] if first else [])]
     assert data.read_labels(0)[0].tolist() == [expected]
     assert data.read(0)[0].shape[:2] == label.shape
 
