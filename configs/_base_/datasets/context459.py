@@ -8,5 +8,6 @@ data = dict(
     labels="annotations_detectron2/pc459_val",
     image_suffix=".jpg",
     label_suffix=".tif",
-    expected=5105,
+    split="ImageSets/SegmentationContext/val.txt",
+    expected=5104,
 )

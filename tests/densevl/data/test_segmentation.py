@@ -20,7 +20,7 @@ COUNTS = {
     "cityscapes": (19, 500),
     "coco_object": (81, 5000),
     "coco_stuff": (171, 5000),
-    "context459": (459, 5105),
+    "context459": (459, 5104),
     "context59": (59, 5104),
     "context60": (60, 5104),
     "voc20": (20, 1449),
@@ -125,6 +125,11 @@ def test_every_official_layout_is_read(name, tmp_path):
     expected = [0, COUNTS[name][0] - 1, unscored, *([255] if first else [])]
     assert data.read_labels(0)[0].tolist() == [expected]
     assert data.read(0)[0].shape[:2] == label.shape
+
+
+def test_sets_whose_pictures_lie_together_with_those_of_other_parts_name_their_own():
+    bare = [name for name, section in known_sets().items() if "/" not in section["images"] and not section.get("split")]
+    assert bare == ["folders"]  # else every picture of JPEGImages would be asked for its annotation
 
 
 BESIDE = Path(__file__).resolve().parents[4] / "shared/data"
