@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -93,6 +94,7 @@ def test_a_runner_finds_the_figures_of_eval_on_real_pictures(
 
 SCRIPT = """
 import sys
+from pathlib import Path
 import densevl.interop.mmseg
 import torch.distributed
 from mmengine.config import Config
@@ -108,18 +110,21 @@ if __name__ == "__main__":
     else:
         config.env_cfg = dict(mp_cfg=dict(mp_start_method=sys.argv[4]))
     figures = Runner.from_cfg(config).test()
-    print("figures", *(f"{name} {value:.2f}" for name, value in figures.items()))
+    rank = torch.distributed.get_rank() if sys.argv[4] == "two" else 0
+    text = " ".join(f"{name} {value:.2f}" for name, value in figures.items())
+    (Path(sys.argv[3]) / f"{sys.argv[4]}_{rank}.txt").write_text(text)
 """
 
 
-def run_script(ade: Path, folder: Path, way: str, launcher: tuple[str, ...] = ()) -> set[str]:
-    """Run the script in a fresh process; the lines with figures that it printed."""
+def run_script(ade: Path, folder: Path, way: str, launcher: tuple[str, ...] = ()) -> list[str]:
+    """Run the script in a fresh process; the figures that each process of it found."""
     script = folder / "script.py"
     script.write_text(SCRIPT)
     argv = [sys.executable, *launcher, str(script), str(CONFIG), str(ade), str(folder), way]
-    done = subprocess.run(argv, capture_output=True, text=True)
+    one_thread = {**os.environ, "OMP_NUM_THREADS": "1"}  # as torchrun has it: sums in one order
+    done = subprocess.run(argv, capture_output=True, text=True, env=one_thread)
     assert done.returncode == 0, done.stderr
-    return {line for line in done.stdout.splitlines() if line.startswith("figures")}
+    return [path.read_text() for path in sorted(folder.glob(f"{way}_*.txt"))]
 
 
 @pytest.mark.slow
@@ -127,9 +132,9 @@ def test_workers_of_any_kind_and_two_processes_find_the_same_figures(ade: Path, 
     [figures] = run_script(ade, tmp_path, "fork")
     assert "aAcc" in figures
     for method in ("spawn", "forkserver"):
-        assert run_script(ade, tmp_path, method) == {figures}
+        assert run_script(ade, tmp_path, method) == [figures]
     two = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
-    assert run_script(ade, tmp_path, "two", two) == {figures}
+    assert run_script(ade, tmp_path, "two", two) == [figures, figures]
 
 
 @pytest.mark.parametrize("threshold", [0.0, 0.9, {"sky": 1.0}])
