@@ -108,6 +108,7 @@ def load_classifier(args: argparse.Namespace, device: str, views: Mapping[str, A
     """
     if args.offline:
         go_offline()
+    from densevl.engine.ranks import current_ranks
     from densevl.tasks.load import choose_model
     from video.loading import PREFERENCE, load
 
@@ -117,7 +118,8 @@ def load_classifier(args: argparse.Namespace, device: str, views: Mapping[str, A
     classifier = load(name, device, precision=args.precision, weights=args.weights, **overrides)
     classifier.views.frame_numbers(1000)  # raises where the rule does not take so many views
     limits = f". {classifier.limits}" if classifier.limits else ""
-    print(f"densevl: {reason}, on {classifier.device}{limits}", file=sys.stderr)
+    if current_ranks().leads:
+        print(f"densevl: {reason}, on {classifier.device}{limits}", file=sys.stderr)
     return classifier
 
 

@@ -148,7 +148,8 @@ def _score(evaluation: EvaluationRun, out: Path, *, part: Part, ranks: Ranks) ->
     """This process's part under a progress bar, and a wait for the others."""
     from tqdm import tqdm
 
-    with tqdm(total=evaluation.count(part), unit="picture", disable=None, file=sys.stderr, dynamic_ncols=True) as bar:
+    total, hidden = evaluation.count(part), None if ranks.leads else True  # None: silent unless in a terminal
+    with tqdm(total=total, unit="picture", disable=hidden, file=sys.stderr, dynamic_ncols=True) as bar:
 
         def _tell(count: int) -> None:
             bar.update(count)
@@ -193,5 +194,9 @@ def _require_known(name: str) -> None:
     try:
         require_field(name, "segmentation")
     except UnknownNameError:
-        kind = "config or kind of evaluation"
-        raise unknown_model(name, "segmentation", kind=kind, others=["auto", *kind_names()]) from None
+        kind, kinds = "config or kind of evaluation", kind_names()
+        error = unknown_model(name, "segmentation", kind=kind, others=["auto", *kinds])
+        if error.near:
+            raise error from None
+        wanted = f"a model on a data set such as maskclip-lite-camvid, a .py config, auto, or one of {', '.join(kinds)}"
+        raise UsageError(f"unknown {kind} '{name}': expected {wanted}. See `densevl models list --datasets`.") from None

@@ -154,12 +154,14 @@ def choose_segmenter(args: argparse.Namespace, assignments: Mapping[str, Any] | 
 
 def load_segmenter(args: argparse.Namespace, choice: ModelChoice | None = None) -> Segmenter:
     """The model of a choice, or that which the flags ask for; says on stderr which one and what it cannot do."""
+    from densevl.engine.ranks import current_ranks
     from densevl.tasks.load import load
 
     choice = choice or choose_segmenter(args)
     segmenter: Segmenter = load(choice.name, args.device, precision=args.precision, **choice.overrides)
     limits = f". {segmenter.limits}" if segmenter.limits else ""
-    print(f"densevl: {choice.reason}, on {segmenter.device}{limits}", file=sys.stderr)
+    if current_ranks().leads:
+        print(f"densevl: {choice.reason}, on {segmenter.device}{limits}", file=sys.stderr)
     return segmenter
 
 

@@ -176,6 +176,10 @@ class LabelledSet(Protocol):
         """Where a picture comes from, for messages."""
         ...
 
+    def digests(self, index: int) -> tuple[str, str]:
+        """The sha256 of a picture's file and of its annotation's, without decoding them; raises PictureError."""
+        ...
+
     def read(self, index: int) -> tuple[np.ndarray, str]:
         """uint8 RGB [H, W, 3] and the sha256 of its file; raises PictureError."""
         ...

@@ -92,6 +92,15 @@ class SegmentationSet:
         """The file of a picture."""
         return shown(self._files(index)[0])
 
+    def digests(self, index: int) -> tuple[str, str]:
+        """The sha256 of a picture's file and of its annotation's; nothing is decoded.
+
+        Raises:
+            PictureError: one cannot be read.
+        """
+        picture, label = self._files(index)
+        return sha256_bytes(read_bytes(picture)), sha256_bytes(read_bytes(label))
+
     def read(self, index: int) -> tuple[np.ndarray, str]:
         """Decode a picture: uint8 RGB [H, W, 3] and the sha256 of the file.
 

@@ -90,6 +90,15 @@ class MMSegSet:
         """The file of a picture."""
         return shown(self._files[index]["img_path"])
 
+    def digests(self, index: int) -> tuple[str, str]:
+        """The sha256 of a picture's file and of its annotation's; nothing is decoded.
+
+        Raises:
+            PictureError: one cannot be read.
+        """
+        files = self._files[index]
+        return sha256_bytes(read_bytes(files["img_path"])), sha256_bytes(read_bytes(files["seg_map_path"]))
+
     def read(self, index: int) -> tuple[np.ndarray, str]:
         """Decode a picture: uint8 RGB [H, W, 3] and the sha256 of the file.
 

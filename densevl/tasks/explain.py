@@ -20,6 +20,7 @@ _SETTINGS: tuple[tuple[str, str, Effect], ...] = (
     ("config.model.extractor.step", "", "nothing"),
     ("config.model.score_refiners", "the refiners of scores and labels", "figures"),
     ("config.model.refiners", "the refiners of features", "figures"),
+    ("config.model.rivals", "", "nothing"),  # told as background
     ("refinement", "", "nothing"),  # told as refiners
     ("config.parts.clip_model.pretrained", "the place of the weights", "nothing"),
     ("config.", "the model's config", "figures"),
@@ -129,7 +130,7 @@ def conclude(differences: Sequence[Difference]) -> str:
         return f"{count} difference{'s' if count != 1 else ''} that change{'s' if count == 1 else ''} figures"
     if any(difference.effect == "slightly" for difference in differences):
         return "the same protocol on another machine or installation: figures can differ in their last digits"
-    return "the same protocol: figures should be equal"
+    return "the same protocol: figures should be equal, to the last digit where torch had as many threads"
 
 
 def read_metrics(path: Path) -> dict[str, Any]:

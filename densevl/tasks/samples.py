@@ -48,8 +48,12 @@ class SampleSource:
         return self.dataset.names()[: self.limit]
 
     def digest(self, index: int) -> str:
-        """Of both files of a picture."""
-        return self.read(index)[1]
+        """The sha256 of both files together; nothing is decoded.
+
+        Raises:
+            PictureError: one of them cannot be read.
+        """
+        return _joined(self.dataset.digests(index))
 
     def read(self, index: int) -> tuple[Sample, str]:
         """A picture with its annotation, and the sha256 of both files together.
@@ -63,7 +67,12 @@ class SampleSource:
         if picture.shape[:2] != label.shape:
             sizes = " but its annotation ".join(f"{shape[1]}x{shape[0]}" for shape in (picture.shape, label.shape))
             raise DataError(f"{self.dataset.origin(index)} is {sizes}: label maps are not resized; pair them anew")
-        return Sample(picture, label), sha256_bytes(f"{picture_sha256} {label_sha256}".encode())
+        return Sample(picture, label), _joined((picture_sha256, label_sha256))
+
+
+def _joined(sha256: tuple[str, str]) -> str:
+    """One hash of a picture's and its annotation's."""
+    return sha256_bytes(" ".join(sha256).encode())
 
 
 def check_samples(source: SampleSource) -> None:

@@ -101,7 +101,8 @@ def _evaluate(
     out, reader = args.out / planned.name, ViewReader(classifier.views, args.workers)
     evaluation = ClipEvaluation(classifier, planned.clips, reader=reader, policy=args.on_error, card=planned.card)
     count = len(part.of(range(len(planned.clips))))
-    with tqdm(total=count, unit="clip", desc=planned.name or None, disable=None, file=sys.stderr) as bar:
+    hidden = None if ranks.leads else True  # None: silent unless stderr is a terminal
+    with tqdm(total=count, unit="clip", desc=planned.name or None, disable=hidden, file=sys.stderr) as bar:
         evaluation.score(out, part, progress=bar.update)
     ranks.gather(None)  # every journal is whole
     if not ranks.leads:

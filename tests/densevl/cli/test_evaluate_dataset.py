@@ -221,6 +221,7 @@ def test_two_processes_give_what_one_gives_with_as_many_threads_each(drawn: Path
         argv = [sys.executable, *start, "-m", "densevl", *command(drawn, tmp_path / name)]
         process = subprocess.run(argv, capture_output=True, text=True, timeout=300, env=environment)
         assert process.returncode == 0, process.stderr
+        assert process.stderr.count("densevl: model ") == 1  # the first process speaks for all
     assert len(list((tmp_path / "two").glob("journal-?-of-2.jsonl"))) == 2
     same(tmp_path / "one", tmp_path / "two")
 

@@ -59,6 +59,10 @@ def test_pictures_come_with_classes_and_the_hash_of_their_files(tmp_path):
     label, digest = data.read_labels(1)
     assert label.dtype == np.uint8 and label.tolist() == [[1, 0, 255]]
     assert digest == sha256_file(tmp_path / "labels/s/b.png")
+    assert data.digests(1) == (data.read(1)[1], digest)
+    (tmp_path / "labels/s/b.png").unlink()
+    with pytest.raises(PictureError, match="no such file"):
+        data.digests(1)
 
 
 def test_ignored_ids_and_zero_are_taken_off(tmp_path):

@@ -53,6 +53,7 @@ def test_pictures_and_labels_are_those_of_our_own_set(ade: Path) -> None:
             (array, digest), (same, same_digest) = mine(index), other(index)
             assert np.array_equal(array, same) and array.dtype == same.dtype and digest == same_digest
         assert np.array_equal(theirs.read(index)[0], read_picture(theirs.origin(index)))
+        assert theirs.digests(index) == ours.digests(index) == (ours.read(index)[1], ours.read_labels(index)[1])
         assert theirs.read(index)[1] == sha256_file(Path(theirs.origin(index)))
 
 

@@ -45,17 +45,23 @@ class MemorySet:
     def origin(self, index: int) -> str:
         return f"{self.names()[index]}.png"
 
+    def digests(self, index: int) -> tuple[str, str]:
+        picture = self._blocks(index, 256).astype(np.uint8)
+        return sha256_bytes(picture.tobytes() + bytes([self.version])), sha256_bytes(self._label(index).tobytes())
+
     def read(self, index: int) -> tuple[np.ndarray, str]:
         if index in self.broken:
             raise PictureError(f"{self.origin(index)} is cut off: make it again")
         self.reads.append(index)
-        picture = self._blocks(index, 256).astype(np.uint8)
-        return picture, sha256_bytes(picture.tobytes() + bytes([self.version]))
+        return self._blocks(index, 256).astype(np.uint8), self.digests(index)[0]
 
     def read_labels(self, index: int) -> tuple[np.ndarray, str]:
+        return self._label(index)[: -1 if index in self.crooked else None], self.digests(index)[1]
+
+    def _label(self, index: int) -> np.ndarray:
         label = self._blocks(index + 1000, len(NAMES) + 1)[..., 0].astype(np.uint8)
         label[label == len(NAMES)] = IGNORED
-        return label[: -1 if index in self.crooked else None], sha256_bytes(label.tobytes())
+        return label
 
     def _blocks(self, seed: int, values: int) -> np.ndarray:
         generator = np.random.default_rng(seed)

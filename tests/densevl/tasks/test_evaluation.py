@@ -110,7 +110,9 @@ def test_parts_take_whole_groups_of_pictures_that_share_forward_passes(
 
 def test_what_decides_figures_is_scored_anew_and_nothing_else(segmenter: Segmenter, tmp_path: Path) -> None:
     evaluation(segmenter, MemorySet()).score(tmp_path, Part())
-    assert evaluation(segmenter, MemorySet(), save_labels=False, limit=5).score(tmp_path, Part()).done == 0
+    again = MemorySet()
+    assert evaluation(segmenter, again, save_labels=False, limit=5).score(tmp_path, Part()).done == 0
+    assert again.reads == []  # what is finished is hashed, not decoded
     assert evaluation(segmenter, MemorySet(version=1)).score(tmp_path, Part()).done == 7
     assert evaluation(segmenter, MemorySet(version=1), threshold=0.5).score(tmp_path, Part()).done == 7
     other = evaluation(segmenter, MemorySet(version=1), words="cat, lion; sky; road", threshold=0.5)

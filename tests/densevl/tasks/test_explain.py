@@ -63,7 +63,11 @@ def test_a_planted_change_is_the_one_that_is_named(card: dict[str, Any], place: 
 
 
 def test_equal_cards_say_so(card: dict[str, Any]) -> None:
-    assert explain({"card": card}, {"card": deepcopy(card)}) == ["the same protocol: figures should be equal"]
+    (sentence,) = explain({"card": card}, {"card": deepcopy(card)})
+    assert sentence.startswith("the same protocol: figures should be equal, to the last digit where ")
+    rivals = deepcopy(card)
+    rivals["config"]["model"]["rivals"] = False  # what it does is told as background
+    assert find_differences(card, rivals) == []
 
 
 def test_what_changes_figures_comes_first_after_the_figures(card: dict[str, Any]) -> None:

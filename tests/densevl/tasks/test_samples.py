@@ -19,6 +19,11 @@ def test_a_sample_is_a_picture_with_its_annotation_under_one_hash() -> None:
     assert SampleSource(MemorySet(version=1)).digest(2) != sha256
 
 
+def test_the_hash_of_a_sample_is_had_without_decoding_it() -> None:
+    data = MemorySet()
+    assert SampleSource(data).digest(2) == SampleSource(MemorySet()).read(2)[1] and data.reads == []
+
+
 def test_a_limit_takes_the_first() -> None:
     assert list(SampleSource(MemorySet(), 2).names()) == list(MemorySet().names())[:2]
     assert (len(SampleSource(MemorySet(), 2)), len(SampleSource(MemorySet(), 90)), len(SampleSource(MemorySet()))) == (
