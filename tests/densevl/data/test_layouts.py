@@ -39,6 +39,11 @@ def test_a_split_file_names_the_part_and_its_order(tmp_path):
     assert read_split(root / "val.txt") == ("c", "a")
 
 
+def test_a_split_file_of_another_system_names_the_same(tmp_path):
+    (tmp_path / "val.txt").write_bytes(b"\xef\xbb\xbfa\r\nan ulm/b \t\r\n  \r\n\r\nc")
+    assert read_split(tmp_path / "val.txt") == ("a", "an ulm/b", "c")
+
+
 def test_a_split_file_that_is_empty_or_no_text_says_so(tmp_path):
     (tmp_path / "empty.txt").write_text("\n")
     (tmp_path / "bytes.txt").write_bytes(b"\xff\xfe\x00")
