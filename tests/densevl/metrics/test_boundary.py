@@ -80,7 +80,8 @@ def test_noise_is_all_boundary(path: str) -> None:
 
 
 def test_the_width_is_a_part_of_the_diagonal_and_at_least_one_pixel(path: str) -> None:
-    for ratio, ring in ((0.0001, 1), (0.02, 2), (0.022, 3), (0.024, 3)):  # of 125 pixels: 0.0125, 2.5 (to even, as published), 2.75, 3
+    rings = {0.0001: 1, 0.02: 2, 0.022: 3, 0.024: 3}  # of 125 pixels: 0.0125, 2.5 (to even, as published), 2.75, 3
+    for ratio, ring in rings.items():
         metric = BoundaryIoU(1, dilation_ratio=ratio)
         metric.update(np.zeros((75, 100), np.uint8), np.zeros((75, 100), np.uint8))
         area = 75 * 100 - (75 - 2 * ring) * (100 - 2 * ring)
