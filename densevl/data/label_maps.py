@@ -10,13 +10,14 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from densevl.core.errors import DataError, UsageError
 from densevl.core.structures import no_label_id
 
 MASK_SUFFIXES = (".png", ".tif", ".tiff", ".bmp")
 _ID_MODES = ("1", "L", "P", "I", "I;16", "I;16B", "I;16L")
+_STEPS = {"L;2": 85, "L;4": 17}
 _MOST_IDS = 1 << 16
 _STRAY = -1  # in a table: neither a class nor ignored
 _EXACT = 1 << 24  # float32 holds every whole number below
@@ -55,7 +56,8 @@ def decode_label_map(data: bytes, name: str) -> np.ndarray:
         with Image.open(io.BytesIO(data)) as picture:
             if other := what_else(picture.mode):
                 raise DataError(f"{name}: expected ids (grey or palette), got {other}; convert it to class ids")
-            ids = np.asarray(picture)
+            step = _step(picture)
+            ids = np.asarray(picture) // step if step > 1 else np.asarray(picture)
     except UnidentifiedImageError as error:  # its own text names a buffer
         raise _unreadable(name, "no picture, or cut off" if data else "it is empty (0 bytes)") from error
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
@@ -73,6 +75,15 @@ def what_else(mode: str) -> str | None:
     if mode in _ID_MODES:
         return None
     return "floats" if mode == "F" else f"colours ({mode})"
+
+
+def _step(picture: ImageFile.ImageFile) -> int:
+    """How far apart neighbouring ids of a file come: Pillow spreads grey of 2 and 4 bits over 0..255."""
+    if picture.mode != "L" or not picture.tile:
+        return 1
+    args = picture.tile[0][3]  # the raw mode, or a tuple that begins with it
+    raw = args if isinstance(args, str) else str(args[0] if args else "")
+    return _STEPS.get(raw[:3], 1)
 
 
 def _unreadable(name: str, cause: Exception | str) -> DataError:

@@ -1,3 +1,6 @@
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -60,6 +63,20 @@ def test_files_of_one_bit_are_ids_and_those_of_32_bits_must_fit_16(tmp_path):
     Image.fromarray(np.array([[7, 65536]], dtype=np.int32)).save(tmp_path / "wide.tif")
     with pytest.raises(DataError, match=r"wide\.tif: expected ids of 8 or 16 bits, got 7\.\.65536"):
         read_label_map(tmp_path / "wide.tif")
+
+
+def grey_png(values, bits):
+    """A PNG of one row of grey with fewer than 8 bits, which Pillow cannot write."""
+    packed = np.packbits([int(bit) for value in values for bit in f"{value:0{bits}b}"]).tobytes()
+    head = struct.pack(">IIBBBBB", len(values), 1, bits, 0, 0, 0, 0)
+    chunks = ((b"IHDR", head), (b"IDAT", zlib.compress(b"\0" + packed)), (b"IEND", b""))
+    sealed = (struct.pack(">I", len(c)) + kind + c + struct.pack(">I", zlib.crc32(kind + c)) for kind, c in chunks)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(sealed)
+
+
+@pytest.mark.parametrize(("values", "bits"), [([0, 1, 3, 2], 2), ([0, 1, 11, 15, 7], 4)])
+def test_grey_of_few_bits_keeps_its_ids(values, bits):
+    assert decode_label_map(grey_png(values, bits), "few.png").tolist() == [values]
 
 
 def test_bytes_are_decoded_under_the_name_they_are_given(tmp_path):
