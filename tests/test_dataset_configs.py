@@ -13,6 +13,8 @@ from densevl.backbones import DINOBackbone
 from densevl.core.config import ALIASES, build_model, dataset_configs, model_configs, override, read_config
 from densevl.refiners import DINOiserRefiner, SAMMaskRefiner
 from densevl.tasks import Segmenter
+from densevl.tasks.geometry import geometry_overrides
+from densevl.tasks.protocol import read_protocol
 from densevl.vocab import parse_classes
 from tests.tiny import TINY_CLIP, tiny_clip, tiny_dino, tiny_sam
 
@@ -113,11 +115,15 @@ def test_a_config_is_its_model_on_its_data_set(name: str) -> None:
         assert len(asked.queries) == QUERIES.get(protocol.get("classes"), len(asked))
 
 
-@pytest.mark.parametrize("name", CONFIGS)
-def test_a_config_builds(name: str, loaders: None) -> None:
-    if "lite" in name:
-        return
-    task = build_model(read_config(name))
+@pytest.mark.parametrize("name", [name for name in CONFIGS if "lite" not in name])
+def test_a_config_builds_and_labels_a_picture_with_its_own_words(name: str, loaders: None) -> None:
+    config = read_config(name)
+    asked = read_protocol(config.protocol.to_dict(), config.data.classes)
+    small = geometry_overrides(config.to_dict(), short_side=64, window=64, stride=32)
+    task = build_model(override(config, small))
+    bank = task.encode(asked.classes, "plain")
+    (result,) = task.predict_batch([np.zeros((40, 60, 3), dtype=np.uint8)], bank, threshold=asked.threshold)
+    assert result.labels.shape == (40, 60) and result.class_names == asked.classes.names
     refined_by_sam = [isinstance(refiner, SAMMaskRefiner) for refiner in task.label_refiners]
     assert refined_by_sam == ([True] if name.startswith("trident") else [])
     assert bool(task.score_refiners) == (name in ("clip-dinoiser-b16-voc21", "clip-dinoiser-b16-coco-object"))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mmengine.config import Config
 
 _FIELDS = ("like", "classes", "threshold", "templates")
+_PUBLISHED_TEMPLATES = "imagenet80"  # all of these methods ask with them, as models of CLIP do by themselves
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def like(name: str, data_set: str, config: Config) -> tuple[dict[str, Any], dict
     other = read_config(f"{name}{_tail(data_set)}").to_dict()
     overrides = geometry_overrides(config, **read_geometry(other))
     overrides["model.rivals"] = other["model"].get("rivals", True)
-    return {**other.get("protocol", {}), "like": name}, overrides
+    return {"templates": _PUBLISHED_TEMPLATES, **other.get("protocol", {}), "like": name}, overrides
 
 
 def _tail(data_set: str) -> str:

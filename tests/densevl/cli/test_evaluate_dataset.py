@@ -141,9 +141,10 @@ def test_a_published_protocol_is_taken_over_and_explained(
     drawn: Path, whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     argv = [word for word in command(drawn, tmp_path, "--like", "trident") if word not in ("--short-side", "96")]
-    assert main([*argv, "--limit", "1"]) == 0
+    assert main([*argv, "--limit", "1", "--templates", "name"]) == 0
     card = read(tmp_path)["card"]
     assert (card["like"], card["words"]["list"], card["resize"]["short_side"]) == ("trident", "ade20k@trident", 576)
+    assert card["templates"]["set"] == "name"  # a flag comes after the protocol
     capsys.readouterr()
     assert main(["eval", "--explain", str(whole / "metrics.json"), str(tmp_path / "metrics.json")]) == 0
     printed = capsys.readouterr().out

@@ -53,6 +53,7 @@ def test_a_published_protocol_brings_its_words_thresholds_and_geometry() -> None
     assert {key: section[key] for key in ("classes", "threshold")} == {
         key: published["protocol"][key] for key in ("classes", "threshold")
     }
+    assert section["templates"] == "imagenet80"
     assert overrides["model.geometry.short_side"] == published["model"]["geometry"]["short_side"]
     assert overrides["model.geometry.window"] == published["model"]["extractor"]["window"]
     assert overrides["model.geometry.stride"] == published["model"]["extractor"]["step"]
