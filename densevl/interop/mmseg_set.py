@@ -71,10 +71,15 @@ class MMSegSet:
         """The id of pixels that are not scored: 255, or 65535 above 255 classes."""
         return self.rule.ignore_index
 
+    @property
+    def reduce_zero_label(self) -> bool:
+        """Whether annotations hold 0 = other, which is not scored, and classes from 1."""
+        return bool(self.dataset.reduce_zero_label)
+
     @cached_property
     def rule(self) -> LabelRule:
         """How ids of annotations become classes; where the config names a part of them, all classes of the data set."""
-        own, reduced = self.dataset.ignore_index, bool(self.dataset.reduce_zero_label)
+        own, reduced = self.dataset.ignore_index, self.reduce_zero_label
         classes = self.dataset.METAINFO["classes"] if self.dataset.label_map else self.class_names
         ignore = self._ignore if own == 255 else self._ignore | {own + reduced}  # its own counts after reducing
         return LabelRule(len(classes), ignore, reduced)

@@ -141,10 +141,8 @@ class EvaluationRun:
         # fixed by the data alone: parts take whole groups, so that a picture has the same company in each of them
         self._groups = fixed_groups(len(self.source), segmenter.window_batch)
         self.bank = segmenter.encode(protocol.classes, protocol.templates)
-        self._running, self._guard = (
-            MeanIoU(len(dataset.class_names), ignore_index=dataset.ignore_index),
-            threading.Lock(),
-        )
+        self._running = MeanIoU(len(dataset.class_names), ignore_index=dataset.ignore_index)
+        self._guard = threading.Lock()
         self.settings = {
             "densevl": __version__,
             **describe_segmenter(segmenter, config),

@@ -90,6 +90,8 @@ def describe_set(dataset: LabelledSet, section: Mapping[str, Any]) -> dict[str, 
         section: the `data` section of the config.
     """
     rule = {key: section[key] for key in ("split", "reduce_zero_label", "ignore") if section.get(key)}
+    if getattr(dataset, "reduce_zero_label", False):  # the class of a data set may say so, and not the section
+        rule["reduce_zero_label"] = True
     names = "\n".join(dataset.class_names)
     return {
         "name": dataset.name,
