@@ -35,6 +35,7 @@ def scenarios() -> list[Scenario]:
             ours=score_folders,
             reference=score_plainly,
             compare=compare_folders,
+            quick=False,
         ),
     ]
 

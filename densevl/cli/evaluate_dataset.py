@@ -107,7 +107,8 @@ def _read(args: argparse.Namespace) -> _Asked:
     if args.limit is not None and args.limit < 1:
         raise UsageError(f"--limit {args.limit}: expected a whole number of at least 1")
     batch_size = parse_batch_size(args.batch_size)
-    args.model = choose_model()[0] if args.config == "auto" else args.config
+    args.model = args.config  # `choose_segmenter` says why auto is which
+    name = choose_model()[0] if args.config == "auto" else args.config
     wishes = Wishes(
         like=args.like,
         classes=args.classes,
@@ -115,7 +116,7 @@ def _read(args: argparse.Namespace) -> _Asked:
         reduce_zero_label=args.reduce_zero_label,
         assignments=parse_assignments(args.set),
     )
-    plan = plan_evaluation(read_config(args.model), args.data, wishes)
+    plan = plan_evaluation(read_config(name), args.data, wishes)
     plan = replace(plan, protocol=_change(plan.protocol, args))
     choice = choose_segmenter(args, plan.overrides)
     check_samples(SampleSource(plan.dataset, args.limit))

@@ -136,7 +136,7 @@ def choose_segmenter(args: argparse.Namespace, assignments: Mapping[str, Any] | 
     if args.offline:
         go_offline()
     if args.weights is not None and args.model == "auto":
-        raise UsageError("--weights needs --model: say which architecture the file is for, such as maskclip-b16")
+        raise UsageError("--weights needs a --model by name, not auto: the one the file is for, as maskclip-b16")
     from densevl.core.config import read_config
     from densevl.tasks.load import choose_model, require_field
 

@@ -176,6 +176,18 @@ def test_a_model_alone_is_scored_on_a_pair_of_folders(tmp_path: Path, capsys: py
     assert "--ignore" in capsys.readouterr().err
 
 
+def test_auto_says_which_model_it_took_and_why(
+    tmp_path: Path, bare_machine: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for place in ("images", "labels"):
+        (tmp_path / place).mkdir()
+        Image.fromarray(np.zeros((24, 32), dtype=np.uint8)).save(tmp_path / place / "a.png")
+    assert main(command(tmp_path, None, "--classes", "cat; sky", config="auto")) == 0
+    assert "model maskclip-lite: the best one whose weights are here" in capsys.readouterr().err
+    assert main(command(tmp_path, None, "--classes", "cat; sky", "--weights", "x.pt", config="auto")) == 2
+    assert "not auto" in capsys.readouterr().err
+
+
 def test_what_cannot_be_read_is_skipped_listed_and_told_by_the_exit_code(
     ade: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

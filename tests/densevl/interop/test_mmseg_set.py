@@ -16,6 +16,7 @@ from densevl.core.files import sha256_file
 from densevl.core.stages import LabelledSet
 from densevl.data import SegmentationSet, read_picture
 from densevl.interop import MMSegSet
+from densevl.tasks.protocol_card import describe_set
 from tests.densevl.interop.ade_layout import PREFIX, write_ade
 
 WORDS = ("cat", "sky", "road", "grass", "wall")
@@ -52,6 +53,7 @@ def test_pictures_and_labels_are_those_of_our_own_set(ade: Path) -> None:
         for mine, other in ((ours.read, theirs.read), (ours.read_labels, theirs.read_labels)):
             (array, digest), (same, same_digest) = mine(index), other(index)
             assert np.array_equal(array, same) and array.dtype == same.dtype and digest == same_digest
+        assert describe_set(theirs, {})["reduce_zero_label"] is True  # on the card, as that of our own
         assert np.array_equal(theirs.read(index)[0], read_picture(theirs.origin(index)))
         assert theirs.digests(index) == ours.digests(index) == (ours.read(index)[1], ours.read_labels(index)[1])
         assert theirs.read(index)[1] == sha256_file(Path(theirs.origin(index)))
