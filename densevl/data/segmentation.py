@@ -13,10 +13,12 @@ import numpy as np
 
 from densevl.core.config import config_folder, read_config
 from densevl.core.files import sha256_bytes
-from densevl.data.label_maps import LabelRule, decode_label_map
-from densevl.data.layouts import Layout, find_files, require_pairs
+from densevl.data.label_maps import LabelRule, decode_label_map, name_some
+from densevl.data.layouts import Layout, SetFiles, find_files, require_pairs
 from densevl.data.pictures import decode_picture, read_bytes, shown
 from densevl.vocab import parse_classes
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,8 +57,11 @@ class SegmentationSet:
     def __post_init__(self) -> None:
         """Read the classes, find all files."""
         count, _ = len(self._pairs), self.rule
+        lonely = self._found.without_picture
+        if lonely:
+            logger.warning("%d annotations without a picture are left out: %s", len(lonely), name_some(lonely))
         if self.expected not in (None, count):
-            logging.getLogger(__name__).warning(
+            logger.warning(
                 "%s has %d pictures here and %d as published: its figures are of this part alone",
                 *(self.name, count, self.expected),
             )
@@ -130,8 +135,12 @@ class SegmentationSet:
     @cached_property
     def _pairs(self) -> Mapping[str, tuple[Path, Path]]:
         """Picture and annotation of every name."""
-        found = find_files(Path(self.root), self.layout)
+        found = self._found
         return {name: (found.images[name], found.labels[name]) for name in require_pairs(found, self.layout)}
+
+    @cached_property
+    def _found(self) -> SetFiles:
+        return find_files(Path(self.root), self.layout)
 
 
 def known_sets() -> dict[str, dict[str, Any]]:

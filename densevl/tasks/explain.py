@@ -154,7 +154,7 @@ def _figures(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
     for key, left in first.items():
         right = second.get(key)
         if isinstance(left, float) and isinstance(right, float):
-            lines.append(f"{key}: {left:.2f} against {right:.2f} ({right - left:+.2f})")
+            lines.append(f"{key}: {left:.2f} against {right:.2f} ({round(right - left, 2) + 0.0:+.2f})")
     return lines
 
 

@@ -95,6 +95,14 @@ def test_faulty_classes_and_missing_annotations_are_found_at_once(tmp_path):
         folders(root)
 
 
+def test_annotations_without_a_picture_are_left_out_and_told(tmp_path, caplog):
+    root = write_set(tmp_path, {"a": ids([0]), "b": ids([0])})
+    (root / "images/b.jpg").unlink()
+    with caplog.at_level(logging.WARNING):
+        assert folders(root).names() == ("a",)
+    assert "1 annotations without a picture are left out: b" in caplog.text
+
+
 def test_a_count_that_is_not_the_official_one_is_told(tmp_path, caplog):
     root = write_set(tmp_path, {"a": ids([0])})
     with caplog.at_level(logging.WARNING):
