@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,16 @@ def test_masks_of_a_killed_run_equal_those_of_an_unbroken_one_byte_for_byte(tmp_
     assert len(list((tmp_path / "broken/masks").glob("*.json"))) == len(list((tmp_path / "pictures").iterdir()))
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Processes started here heed Ctrl-C, also where a shell started pytest in the background, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_ends_with_130_says_how_to_go_on_and_loses_nothing(tmp_path: Path) -> None:
     make_pictures(tmp_path / "pictures")
     process = start(tmp_path / "pictures", tmp_path / "out")
