@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from densevl.core.errors import ShapeError, UsageError
-from densevl.metrics.maps import add_rows, check_classes, check_maps, sparse_rows, stray_label
+from densevl.core.errors import UsageError
+from densevl.metrics.counted import Counted
+from densevl.metrics.maps import check_classes, check_maps, stray_label
 
 
-class BoundaryIoU:
+class BoundaryIoU(Counted):
     """Boundary regions of label maps against those of annotations; `update` per picture, `merge` over shards.
 
     The boundary region of a class is what the erosion of its mask by d pixels takes away: its pixels within d rows and
@@ -44,7 +44,8 @@ class BoundaryIoU:
         self.num_classes = num_classes
         self.ignore_index = ignore_index
         self.dilation_ratio = dilation_ratio
-        self._counts = np.zeros((num_classes, 2), dtype=np.int64)  # intersection, union
+        table = np.zeros((num_classes, 2), dtype=np.int64)  # intersection, union
+        super().__init__(table, num_classes=num_classes, dilation_ratio=dilation_ratio)
 
     def update(self, pred: np.ndarray, label: np.ndarray) -> None:
         """Add one picture.
@@ -64,29 +65,6 @@ class BoundaryIoU:
         if stray >= 0:
             raise stray_label(int(label.ravel()[stray]), self.num_classes, self.ignore_index)
         self._counts += counts
-
-    def merge(self, other: BoundaryIoU) -> None:
-        """Add the counts of another shard.
-
-        Raises:
-            ShapeError: the other one counts other classes, or boundaries of another width.
-        """
-        mine, others = ((m.num_classes, m.dilation_ratio) for m in (self, other))
-        if mine != others:
-            raise ShapeError(f"expected counts of (classes, dilation_ratio) {mine}, got {others}")
-        self._counts += other._counts
-
-    def counts(self) -> list[list[int]]:
-        """What was counted: [class, intersection, union] in pixels, of classes that occur; fit for JSON."""
-        return sparse_rows(self._counts)
-
-    def add_counts(self, counts: Sequence[Sequence[int]]) -> None:
-        """Add what `counts` gave elsewhere, with the same settings.
-
-        Raises:
-            ShapeError: they are no such counts, or of other classes.
-        """
-        add_rows(self._counts, counts)
 
     def compute(self) -> dict[str, Any]:
         """The figures so far.

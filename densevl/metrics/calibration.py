@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from densevl.core.errors import DataError, ShapeError, UsageError
-from densevl.metrics.maps import add_rows, check_maps, sparse_rows
+from densevl.metrics.counted import Counted
+from densevl.metrics.maps import check_maps
 
 STEPS_BITS = 24  # confidences are counted in steps of 2^-24, as fine as float32 is below 1
 _ROUNDING = 1e-3  # what a probability may lie outside of 0..1: interpolation, half precision
 
 
-class CalibrationError:
+class CalibrationError(Counted):
     """Expected calibration error over pixels; `update` per picture, `compute` at the end, `merge` over shards.
 
     Pixels are put into equal bins (0, 1/B], ... (1 - 1/B, 1] by their confidence, 0 into the first. The error is the
@@ -40,7 +40,7 @@ class CalibrationError:
             raise UsageError(f"expected at least one bin, such as 15, got {num_bins}")
         self.num_bins = num_bins
         self.ignore_index = ignore_index
-        self._counts = np.zeros((num_bins, 3), dtype=np.int64)  # pixels, right ones, steps of confidence
+        super().__init__(np.zeros((num_bins, 3), dtype=np.int64), num_bins=num_bins)  # pixels, right ones, steps
 
     def update(self, confidence: np.ndarray, pred: np.ndarray, label: np.ndarray) -> None:
         """Add one picture.
@@ -66,28 +66,6 @@ class CalibrationError:
         if not (low >= -_ROUNDING and high <= 1 + _ROUNDING):  # NaN too
             raise DataError(f"expected confidences in 0..1, got {low:.4g}..{high:.4g}; scores are no probabilities")
         self._counts += _count_bins()(confidence, pred, label, self.num_bins, self.ignore_index)
-
-    def merge(self, other: CalibrationError) -> None:
-        """Add the counts of another shard.
-
-        Raises:
-            ShapeError: the other one has other bins.
-        """
-        if other.num_bins != self.num_bins:
-            raise ShapeError(f"expected counts of {self.num_bins} bins, got {other.num_bins}")
-        self._counts += other._counts
-
-    def counts(self) -> list[list[int]]:
-        """What was counted: [bin, pixels, right ones, steps of confidence], of bins with pixels; fit for JSON."""
-        return sparse_rows(self._counts)
-
-    def add_counts(self, counts: Sequence[Sequence[int]]) -> None:
-        """Add what `counts` gave elsewhere, with as many bins.
-
-        Raises:
-            ShapeError: they are no such counts, or of more bins.
-        """
-        add_rows(self._counts, counts)
 
     def compute(self) -> dict[str, Any]:
         """The figures so far.

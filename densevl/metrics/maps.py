@@ -86,4 +86,6 @@ def add_rows(table: np.ndarray, rows: Sequence[Sequence[int]]) -> None:
     index = values[:, 0]
     if index.min() < 0 or index.max() >= size:
         raise ShapeError(f"{expected}, got {index.min()}..{index.max()}")
+    if values.min() < 0:
+        raise ShapeError(f"{expected} and counts of at least 0, got {values.min()}")
     np.add.at(table, index, values[:, 1:])

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from densevl.core.errors import ShapeError
-from densevl.metrics.maps import add_rows, check_classes, check_maps, sparse_rows, stray_label
+from densevl.metrics.counted import Counted
+from densevl.metrics.maps import check_classes, check_maps, stray_label
 
 
-class MeanIoU:
+class MeanIoU(Counted):
     """Counts of label maps against annotations; `update` per picture, `compute` at the end, `merge` over shards.
 
     Source: MMSegmentation, IoUMetric (the definition).
@@ -30,17 +30,18 @@ class MeanIoU:
         check_classes(num_classes, ignore_index)
         self.num_classes = num_classes
         self.ignore_index = ignore_index
-        self._counts = np.zeros((num_classes, num_classes + 1), dtype=np.int64)  # last column: no class
+        self._pairs = np.zeros((num_classes, num_classes + 1), dtype=np.int64)  # last column: no class
+        super().__init__(self._pairs.reshape(-1, 1), num_classes=num_classes)  # row: label * (K + 1) + prediction
 
     @property
     def confusion(self) -> np.ndarray:
         """[K, K] int64: rows label, columns prediction. Pixels predicted as no class are in no column."""
-        return self._counts[:, :-1].copy()
+        return self._pairs[:, :-1].copy()
 
     @property
     def label_area(self) -> np.ndarray:
         """[K] int64: scored pixels of each class, those predicted as no class too."""
-        area: np.ndarray = self._counts.sum(axis=1)
+        area: np.ndarray = self._pairs.sum(axis=1)
         return area
 
     def update(self, pred: np.ndarray, label: np.ndarray) -> None:
@@ -58,29 +59,7 @@ class MeanIoU:
         counts, stray = _count_pairs()(pred.ravel(), label.ravel(), self.num_classes, self.ignore_index)
         if stray >= 0:
             raise stray_label(int(label.ravel()[stray]), self.num_classes, self.ignore_index)
-        self._counts += counts
-
-    def merge(self, other: MeanIoU) -> None:
-        """Add the counts of another shard.
-
-        Raises:
-            ShapeError: the other one counts other classes.
-        """
-        if other.num_classes != self.num_classes:
-            raise ShapeError(f"expected counts of {self.num_classes} classes, got {other.num_classes}")
-        self._counts += other._counts
-
-    def counts(self) -> list[list[int]]:
-        """What was counted: [label * (K + 1) + prediction, pixels] of pairs that occur; fit for JSON."""
-        return sparse_rows(self._counts.reshape(-1, 1))
-
-    def add_counts(self, counts: Sequence[Sequence[int]]) -> None:
-        """Add what `counts` gave elsewhere, of as many classes.
-
-        Raises:
-            ShapeError: they are no such counts, or of more classes.
-        """
-        add_rows(self._counts.reshape(-1, 1), counts)
+        self._pairs += counts
 
     def compute(self) -> dict[str, Any]:
         """The figures so far.
@@ -90,9 +69,9 @@ class MeanIoU:
             IoU and Acc, [K] fractions: IoU is NaN for a class in neither map, Acc for a class in no label, and NaN
             is left out of the means.
         """
-        hits = self._counts.diagonal().astype(np.float64)
+        hits = self._pairs.diagonal().astype(np.float64)
         label_area = self.label_area
-        union = label_area + self._counts[:, :-1].sum(axis=0) - hits
+        union = label_area + self._pairs[:, :-1].sum(axis=0) - hits
         with np.errstate(invalid="ignore", divide="ignore"):
             iou, acc = hits / union, hits / label_area
             share = label_area / label_area.sum()

@@ -137,7 +137,7 @@ def test_faulty_arguments_are_errors() -> None:
             CalibrationError().update(confidence, labels, labels)
     with pytest.raises(UsageError, match="at least one bin"):
         CalibrationError(0)
-    with pytest.raises(ShapeError, match="15 bins, got 10"):
+    with pytest.raises(ShapeError, match="num_bins 15, got num_bins 10"):
         CalibrationError().merge(CalibrationError(10))
     with pytest.raises(ShapeError, match="rows of 4"):
         CalibrationError().add_counts([[15, 1, 1, 1]])

@@ -51,7 +51,9 @@ def test_rows_add_up_in_any_order_and_twice() -> None:
     assert table.tolist() == [[2, 3], [0, 0], [110, 225]]
 
 
-@pytest.mark.parametrize("rows", [[[0, 1]], [[0, 1, 2], [1, 2]], [[0, 1.5, 2]], [[3, 1, 1]], [[-1, 1, 1]], [0, 1, 2]])
+@pytest.mark.parametrize(
+    "rows", [[[0, 1]], [[0, 1, 2], [1, 2]], [[0, 1.5, 2]], [[3, 1, 1]], [[-1, 1, 1]], [[0, 1, -2]], [0, 1, 2]]
+)
 def test_rows_of_another_table_are_errors_and_add_nothing(rows: list) -> None:
     table = np.zeros((3, 2), np.int64)
     with pytest.raises(ShapeError, match=r"rows of 3 integers with an index in 0\.\.2"):

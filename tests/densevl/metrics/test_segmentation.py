@@ -85,7 +85,7 @@ def test_shards_add_up(path: str) -> None:
             metric.update(*random_maps(5, seed))
     first.merge(second)
     np.testing.assert_array_equal(first.confusion, whole.confusion)
-    with pytest.raises(ShapeError, match="5 classes, got 6"):
+    with pytest.raises(ShapeError, match="num_classes 5, got num_classes 6"):
         first.merge(MeanIoU(6))
 
 
