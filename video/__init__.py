@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from densevl.core.lazy import lazy_exports
 
 _HOMES = {
     "ClipList": "video.lists",
@@ -27,14 +28,4 @@ if TYPE_CHECKING:
     from video.loading import load
     from video.sampling import sample_frames
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
-    if name in _ROOMS:
-        return importlib.import_module(f"video.{name}")
-    raise AttributeError(f"module 'video' has no attribute '{name}'")
-
-
-def __dir__() -> list[str]:
-    return sorted([*__all__, *_ROOMS])
+__getattr__, __dir__ = lazy_exports(__name__, _HOMES, _ROOMS)

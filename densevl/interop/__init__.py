@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from densevl.core.lazy import lazy_exports
 
 _HOMES = {
     "DensevlSegmentor": "densevl.interop.mmseg",
@@ -18,12 +19,4 @@ if TYPE_CHECKING:
     from densevl.interop.mmseg import DensevlSegmentor
     from densevl.interop.mmseg_set import MMSegSet
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
-    raise AttributeError(f"module 'densevl.interop' has no attribute '{name}'")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_exports(__name__, _HOMES)

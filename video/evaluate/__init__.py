@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from densevl.core.lazy import lazy_exports
 
 _HOMES = {
     "ClipEvaluation": "video.evaluate.run",
@@ -18,8 +19,4 @@ if TYPE_CHECKING:
     from video.evaluate.run import ClipEvaluation
     from video.evaluate.validation import Validation
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
-    raise AttributeError(f"module 'video.evaluate' has no attribute '{name}'")
+__getattr__, __dir__ = lazy_exports(__name__, _HOMES)
