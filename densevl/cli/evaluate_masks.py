@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from densevl.core.errors import EXIT_DONE, UsageError
+from densevl.core.errors import EXIT_DONE, DataError, UsageError
 
 HELP = "score label maps against annotations: two folders with the same names"
 _FIGURES = ("mIoU", "mAcc", "aAcc", "fwIoU")
@@ -55,14 +55,21 @@ def run(args: argparse.Namespace) -> int:
 
     names = parse_classes(args.classes).names
     rule = LabelRule(len(names), read_ids(args.ignore), args.reduce_zero_label)
-    labels = args.pred / "labels"
-    pairs, extra = pair_masks(labels if labels.is_dir() else args.pred, args.gt)
+    pairs, extra = pair_masks(_label_folder(args.pred), args.gt)
     if extra:
         print(f"densevl: {len(extra)} predictions have no annotation: {name_some(extra)}", file=sys.stderr)
     figures = score_masks(pairs, MeanIoU(len(names), ignore_index=rule.ignore_index), rule)
     report = _make_report(figures, names, pictures=len(pairs), without_annotation=len(extra))
     print(json.dumps(report, ensure_ascii=False) if args.json else as_text(report))
     return EXIT_DONE
+
+
+def _label_folder(pred: Path) -> Path:
+    """The label maps of a run's OUT, or the folder itself."""
+    labels = pred / "labels"
+    if not labels.is_dir() and (pred / "metrics.json").is_file():
+        raise DataError(f"{pred} holds an evaluation without its label maps: run it again with --save-labels")
+    return labels if labels.is_dir() else pred
 
 
 def read_ids(values: Sequence[str]) -> frozenset[int]:

@@ -21,8 +21,9 @@ from densevl.data.frames import CLIP_SUFFIXES
 from densevl.data.output_names import refuse_clashes
 from densevl.data.pictures import PICTURE_SUFFIXES, decode_picture, header_size, read_bytes, shown
 
-# What a run writes into its output folder: left out when the pictures lie in the same folder.
+# What a run writes into its output folder: left out when the pictures lie in the same folder, or around it.
 WRITTEN_FOLDERS = ("labels", "overlay", "scores", "confidence", "geojson")
+_MARKS = ("journal.jsonl", "run.json")  # by which the output folder of any run is known
 
 
 @dataclass(frozen=True)
@@ -217,17 +218,24 @@ def _files_of(
 
 
 def _is_written(root: Path, exclude: str | Path | None) -> Callable[[Path], bool]:
-    """Whether a file lies in the output folder; where the root itself lies in it, in one of its known sub-folders."""
-    if exclude is None:
-        return lambda file: False
-    out, real_root = Path(os.path.realpath(exclude)), Path(os.path.realpath(root))
-    folders = [f for f in (out, *(out / name for name in WRITTEN_FOLDERS)) if not real_root.is_relative_to(f)]
+    """Whether a run wrote a file: it lies in the output folder `exclude`, or in a known sub-folder of a run below root.
+
+    Where the root itself lies in the output folder, only its known sub-folders count.
+    """
+    real_root = Path(os.path.realpath(root))
+    out = None if exclude is None else Path(os.path.realpath(exclude))
+    own = () if out is None else (out, *(out / name for name in WRITTEN_FOLDERS))
+    folders = [folder for folder in own if not real_root.is_relative_to(folder)]
 
     @functools.cache
     def holds_outputs(folder: Path) -> bool:
-        return any(Path(os.path.realpath(folder)).is_relative_to(other) for other in folders)
+        if folder == real_root or not folder.is_relative_to(real_root):
+            return any(folder.is_relative_to(other) for other in folders)
+        above = folder.parent
+        by_a_run = folder.name in WRITTEN_FOLDERS and all((above / mark).is_file() for mark in _MARKS)
+        return by_a_run or folder in folders or holds_outputs(above)
 
-    return lambda file: holds_outputs(file.parent)
+    return lambda file: holds_outputs(Path(os.path.realpath(file.parent)))
 
 
 def _no_files(kind: FileKind, place: str, others: Counter[str], left_out: int) -> str:

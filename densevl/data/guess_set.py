@@ -25,8 +25,8 @@ def choose_set(folder: Path, name: str | None = None) -> tuple[dict[str, Any], s
 
     Raises:
         UnknownNameError: no such data set.
-        UsageError: the folders fit none or several; a config without folders.
-        DataError: no such folder, or the full ADE20K.
+        UsageError: the folders fit several; a config without folders.
+        DataError: no such folder, one that fits none, or the full ADE20K.
     """
     sets = known_sets()
     if name is None:
@@ -80,14 +80,14 @@ def _has_labels(root: Path, layout: Layout) -> bool:
     return any(path.name.endswith(layout.label_suffix) for path in walk_files(root / layout.labels))
 
 
-def _no_fit(folder: Path, sets: Mapping[str, dict[str, Any]]) -> DataError | UsageError:
+def _no_fit(folder: Path, sets: Mapping[str, dict[str, Any]]) -> DataError:
     if not folder.is_dir() or is_full_ade20k(folder):
         try:
             find_root(folder, layout_of(sets["ade20k"]))
         except DataError as error:
             return error
     known = "; ".join(f"{name}: {section['images']}, {section['labels']}" for name, section in sets.items())
-    return UsageError(
+    return DataError(
         f"{shown(folder)} fits no data set we know ({known}): check the path, name it with --dataset NAME, or say "
         "what else it is with --kind (such as kinetics)"
     )

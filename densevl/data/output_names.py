@@ -25,14 +25,19 @@ def refuse_clashes(paths: Sequence[Path], names: Sequence[str], *, exclude: str 
 
 def _refuse_same(paths: Sequence[Path], names: Sequence[str], *, folds_case: bool) -> None:
     first: dict[str, Path] = {}
+    clashes: list[tuple[Path, Path, str]] = []
     for path, name in zip(paths, names, strict=True):
         key = unicodedata.normalize("NFC", name.casefold()) if folds_case else name
         other = first.setdefault(key, path)
         if other is not path:
-            raise SourceError(
-                f"{shown(other)} and {shown(path)} would both become the output '{name}': rename one of them, or take "
-                f"them in two runs with two --out folders (such as a glob for *{other.suffix} first)"
-            )
+            clashes.append((other, path, name))
+    if clashes:
+        (other, path, name), *more = clashes
+        many = f" ({len(more)} more such pairs)" if more else ""
+        raise SourceError(
+            f"{shown(other)} and {shown(path)} would both become the output '{name}'{many}: rename one of them, or take "
+            f"them in two runs with two --out folders (such as a glob for *{other.suffix} first)"
+        )
 
 
 def _refuse_nested(paths: Sequence[Path], names: Sequence[str]) -> None:

@@ -73,7 +73,10 @@ def plan_evaluation(config: Config, root: Path, wishes: Wishes) -> EvaluationPla
     if of_folders and wishes.classes is not None:
         data["classes"] = wishes.classes
     if not data.get("classes") and of_folders:
-        raise UsageError("--classes is missing: this config names no data set, so say what the ids of DIR/labels are")
+        raise UsageError(
+            "--classes is missing: this config names no data set, so say what the ids of DIR/labels are, or name a model "
+            "on a data set, such as maskclip-lite-ade20k (densevl models list --datasets)"
+        )
     if wishes.ignore:
         data["ignore"] = tuple(sorted({*data.get("ignore", ()), *wishes.ignore}))
     if wishes.reduce_zero_label:

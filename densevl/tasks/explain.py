@@ -134,11 +134,12 @@ def conclude(differences: Sequence[Difference]) -> str:
 
 
 def read_metrics(path: Path) -> dict[str, Any]:
-    """A metrics.json with its card.
+    """A metrics.json with its card, named by itself or by the folder it lies in.
 
     Raises:
         DataError: it is none.
     """
+    path = path / "metrics.json" if path.is_dir() else path
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

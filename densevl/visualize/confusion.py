@@ -61,11 +61,20 @@ def _colours(counts: np.ndarray) -> np.ndarray:
 
 
 def _write_counts(drawing: ImageDraw.ImageDraw, counts: np.ndarray, *, margin: int, cell: int) -> None:
-    font = ImageFont.load_default(int(np.clip(cell * 0.36, 9, 14)))
+    font = _font_within(str(counts.max()), cell - 4)
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     for row, column in np.argwhere(counts).tolist():
         place = margin + column * cell + cell // 2, margin + row * cell + cell // 2
         drawing.text(place, str(counts[row, column]), PAPER if share[row, column] > 0.2 else _INK, font, anchor="mm")
+
+
+def _font_within(text: str, width: int) -> Any:
+    """The largest font of 6 to 14 px in which a text is at most so wide."""
+    for size in range(14, 6, -1):
+        font = ImageFont.load_default(size)
+        if font.getlength(text) <= width:
+            return font
+    return ImageFont.load_default(6)
 
 
 def _write_upwards(sheet: Image.Image, foot: tuple[int, int], text: str, font: Any) -> None:

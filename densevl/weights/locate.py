@@ -162,7 +162,7 @@ def _download(row: WeightsRow) -> Path:
             target = cache_folder() / "weights" / f"{row.name}{PurePosixPath(row.file_name).suffix}"
             return fetch(source, target, sha256=row.sha256)
         except WeightsError as error:
-            failures.append(str(error))
+            failures.append(str(error).rstrip(". "))
     raise WeightsError(_missing(row, f"; {'; '.join(failures)}"))
 
 
@@ -180,6 +180,6 @@ def _cure(row: WeightsRow) -> str:
     url = f"https://huggingface.co/{place}/resolve/main/{row.file_name}" if kind == "hf" else row.source
     suffix = PurePosixPath(row.file_name).suffix
     return (
-        f"run once with network and without --offline, or fetch {url} elsewhere and put it as {row.name}{suffix} "
+        f"run once with network (and without --offline), or fetch {url} elsewhere and put it as {row.name}{suffix} "
         "into a folder named by DENSEVL_WEIGHTS"
     )

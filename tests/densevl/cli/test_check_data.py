@@ -76,7 +76,6 @@ def test_a_list_of_ones_own_takes_the_place_of_those_in_the_folder(clips: Path, 
         (["--kind", "kinetics", "--dataset", "voc21"], "--kind segmentation"),
         (["--kind", "kinetics", "--classes", "sky"], "--kind segmentation"),
         (["--ignore", "x"], "got 'x'"),
-        ([], "fits no data set we know"),
         (["--kind", "kinetic"], "did you mean kinetics?"),
         (["--kind", "kinetics", "--min-coverage", "98"], "from 0 to 1"),
         (["--kind", "kinetics", "--workers", "0"], "1 or more"),
@@ -94,6 +93,11 @@ def test_coverage_without_a_list_cannot_be_asked_for(clips: Path, capsys) -> Non
     assert "--list FILE" in capsys.readouterr().err
     assert run(clips, "--kind", "kinetics") == 6
     assert "no list" in capsys.readouterr().out
+
+
+def test_a_folder_that_fits_no_data_set_ends_with_3(clips: Path, capsys) -> None:
+    assert run(clips) == 3
+    assert "fits no data set we know" in capsys.readouterr().err
 
 
 def test_a_folder_that_is_not_there_ends_with_3(clips: Path, capsys) -> None:

@@ -78,6 +78,12 @@ def test_the_output_folder_of_a_run_stands_for_its_labels(folders, capsys):
     assert report(capsys, folders, "--classes", "a; b; c", "--ignore", "9", pred="out")["pictures"] == 2
 
 
+def test_an_evaluation_without_its_label_maps_says_how_to_get_them(folders):
+    (folders / "pred" / "metrics.json").write_text("{}")
+    with pytest.raises(DataError, match="--save-labels"):
+        run(folders, "--classes", "a; b; c", "--ignore", "9")
+
+
 def test_predictions_without_an_annotation_are_told_on_stderr(folders, capsys):
     (folders / "gt" / "x.png").unlink()
     assert run(folders, "--classes", "a; b; c", "--ignore", "9", "--json") == 0

@@ -177,6 +177,15 @@ def test_outputs_of_an_earlier_run_are_no_inputs(tree):
     assert len(open_source(str(root))) == 3
 
 
+def test_outputs_of_any_run_below_the_source_are_no_inputs(tree):
+    root = tree("a.png", "out/labels/b/a.png", "out/overlay/a.jpg", "out/own.png", "labels/c.png")
+    assert len(open_source(str(root)).names()) == 5
+    for mark in ("journal.jsonl", "run.json"):
+        (root / "out" / mark).write_text("{}")
+    assert open_source(str(root), exclude=root / "other").names() == ("a", "labels/c", "out/own")
+    assert open_source(str(root / "out/labels")).names() == ("b/a",)
+
+
 def test_where_the_output_folder_is_or_holds_the_source_only_what_a_run_writes_is_left_out(tree):
     root = tree("a.png", "b/c.png", "labels/a.png", "overlay/b/c.jpg")
     assert open_source(str(root), exclude=root).names() == ("a", "b/c")

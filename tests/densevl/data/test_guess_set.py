@@ -47,7 +47,7 @@ def test_any_other_pair_of_folders_is_taken_as_such(tmp_path: Path) -> None:
 
 
 def test_what_fits_nothing_is_told_with_all_that_would(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"ade20k: images/validation, annotations/validation.*--kind"):
+    with pytest.raises(DataError, match=r"ade20k: images/validation, annotations/validation.*--kind"):
         choose_set(tmp_path)
     with pytest.raises(DataError, match="no such folder"):
         choose_set(tmp_path / "nowhere")

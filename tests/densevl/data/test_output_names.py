@@ -9,8 +9,10 @@ from densevl.data.output_names import refuse_clashes
 
 def test_names_of_their_own_pass_and_one_name_of_two_files_does_not():
     refuse_clashes([Path("a.mp4"), Path("b.mp4")], ["a", "b"])
-    with pytest.raises(SourceError, match=r"a\.mp4 and a\.webm would both become the output 'a'"):
+    with pytest.raises(SourceError, match=r"a\.mp4 and a\.webm would both become the output 'a': rename"):
         refuse_clashes([Path("a.mp4"), Path("a.webm")], ["a", "a"])
+    with pytest.raises(SourceError, match=r"the output 'a' \(2 more such pairs\): rename"):
+        refuse_clashes([Path(f"{k}.png") for k in range(5)], ["a", "a", "b", "a", "b"])
 
 
 def test_names_that_differ_in_case_or_form_clash_only_where_the_output_folder_folds_them(tmp_path, monkeypatch):

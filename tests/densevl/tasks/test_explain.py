@@ -99,6 +99,13 @@ def test_a_config_key_is_told_with_its_place(card: dict[str, Any]) -> None:
     assert found.sentence().startswith("the model's config (config.model.head.logit_scale): not told against 40.0")
 
 
+def test_the_folder_of_an_evaluation_stands_for_its_figures(card: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "metrics.json").write_text(json.dumps({"mIoU": 1.0, "card": card}))
+    assert read_metrics(tmp_path)["mIoU"] == 1.0
+    with pytest.raises(DataError, match=r"metrics\.json cannot be read"):
+        read_metrics(tmp_path / "..")
+
+
 @pytest.mark.parametrize("content", ["no json", "[]", json.dumps({"mIoU": 1})])
 def test_files_without_a_card_are_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "m.json").write_text(content)

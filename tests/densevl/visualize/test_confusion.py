@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from densevl.visualize import draw_confusion
-from densevl.visualize.confusion import _colours
+from densevl.visualize.confusion import _colours, _font_within
 from densevl.visualize.legend import PAPER
 
 
@@ -47,3 +47,9 @@ def test_names_are_drawn_up_to_many_classes_and_long_ones_are_cut() -> None:
     )
     assert long.shape[1] > short.shape[1]
     assert np.array_equal(long, longer)
+
+
+def test_counts_stay_within_their_cells() -> None:
+    assert _font_within("7", 40).size == 14
+    assert _font_within("888888", 40).getlength("888888") <= 40 < _font_within("88", 40).getlength("888888")
+    assert _font_within("8" * 30, 40).size == 6
