@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from densevl.core.files import write_atomic
 from densevl.engine.journal import Record
+from densevl.engine.runtime import pick_batch_size
 from densevl.tasks.resumable_run import ResumableRun, task_settings
 from densevl.tasks.run_documents import RunResult
 from densevl.vocab import ClassList
@@ -19,8 +20,6 @@ from video.results import ClipPrediction
 from video.timeline import SegmentRule
 from video.timeline_files import WRITERS
 from video.watch import watch
-
-AUTO_BATCH_GPU = 8  # views; on a CPU a batch gains nothing and costs memory
 
 
 def no_one(video: LongVideo, seconds: float) -> None:
@@ -58,8 +57,7 @@ class ClipRun(ResumableRun):
         self, classifier: VideoClassifier, source: ClipSource, classes: ClassList, *, options: ClipRunOptions
     ) -> None:
         self.classifier, self.source, self.classes, self.options = classifier, source, classes, options
-        on_gpu = classifier.device.type != "cpu"
-        classifier.view_batch = options.batch_size or (AUTO_BATCH_GPU if on_gpu else 1)
+        classifier.view_batch = pick_batch_size(options.batch_size, classifier.device)
         self.on_error = options.on_error
         self.bank = classifier.encode(classes)
         self._watching = no_one

@@ -102,6 +102,18 @@ def to_channels_first(frames: np.ndarray) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(np.moveaxis(frames, -1, -3)))
 
 
+def mean_and_deviation(name: str | None) -> tuple[list[float], list[float]]:
+    """A published normalisation of pixels in [0, 1], of R, G, B; None: that which changes nothing.
+
+    Raises:
+        UnknownNameError: there is no such normalisation.
+    """
+    if name is None:
+        return [0.0] * 3, [1.0] * 3
+    mean, deviation = _of_levels(name)
+    return [value / 255 for value in mean], [value / 255 for value in deviation]
+
+
 def normalize(video: Tensor, name: str) -> Tensor:
     """Subtract a published mean and divide by its deviation, on any device.
 
@@ -117,10 +129,15 @@ def normalize(video: Tensor, name: str) -> Tensor:
     """
     import torch
 
+    mean, deviation = (torch.tensor(values, device=video.device)[:, None, None] for values in _of_levels(name))
+    return (video.float() - mean) / deviation
+
+
+def _of_levels(name: str) -> tuple[Sequence[float], Sequence[float]]:
+    """Mean and deviation of pixels from 0 to 255."""
     if name not in NORMALIZATIONS:
         raise UnknownNameError("normalisation", name, NORMALIZATIONS)
-    mean, deviation = (torch.tensor(values, device=video.device)[:, None, None] for values in NORMALIZATIONS[name])
-    return (video.float() - mean) / deviation
+    return NORMALIZATIONS[name]
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from densevl.core.errors import ClipError, DensevlError, ShapeError, UsageError
 from densevl.data.frame_reader import FrameReader
 from densevl.data.frames import Backend, open_frames
 from densevl.data.packet_scan import PacketScan, clip_error
+from densevl.data.time_limit import TimeLimit
 
 DECODE_SEC = 60.0  # what a clip may take unless told otherwise; one of ten seconds takes less than one
 START_SEC = 120.0  # for Python and its imports; a cold network disk is slow
@@ -98,7 +99,7 @@ class DecoderProcess:
     def _ask(self, path: str | Path, wish: str, **details: Any) -> tuple[dict[str, Any], np.ndarray]:
         process = self._running()
         request = {"do": wish, "path": os.fspath(path), "backend": self.backend, "limit": self.timeout_sec, **details}
-        limit = _TimeLimit(process, self.timeout_sec)
+        limit = TimeLimit(process, self.timeout_sec)
         try:
             _send(process, request)
             answer, frames = _receive(process.stdout)
@@ -144,7 +145,7 @@ class DecoderProcess:
         return self._process
 
     def _await_start(self, process: subprocess.Popen[bytes]) -> None:
-        limit = _TimeLimit(process, START_SEC)
+        limit = TimeLimit(process, START_SEC)
         try:
             is_ready = process.stdout.readline() == b"ready\n"
         except BaseException:
@@ -179,29 +180,6 @@ class _RemoteFrames(FrameReader):
     def count_whole(self) -> int:
         """See FrameReader; no frame is sent."""
         return int(self._decoder._ask(self.path, "count")[0]["count"])
-
-
-class _TimeLimit:
-    """Kills a process when its time is over, unless stopped before; which of the two came first is never in doubt."""
-
-    def __init__(self, process: subprocess.Popen[bytes], seconds: float) -> None:
-        self.over = False
-        self._process, self._is_stopped, self._lock = process, False, threading.Lock()
-        self._timer = threading.Timer(seconds, self._end)
-        self._timer.daemon = True
-        self._timer.start()
-
-    def stop(self) -> None:
-        """From here on the process is safe."""
-        with self._lock:
-            self._is_stopped = True
-        self._timer.cancel()
-
-    def _end(self) -> None:
-        with self._lock:
-            if not self._is_stopped:
-                self.over = True
-                self._process.kill()
 
 
 def _spawn() -> subprocess.Popen[bytes]:

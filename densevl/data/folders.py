@@ -228,14 +228,14 @@ def _is_written(root: Path, exclude: str | Path | None) -> Callable[[Path], bool
     folders = [folder for folder in own if not real_root.is_relative_to(folder)]
 
     @functools.cache
-    def holds_outputs(folder: Path) -> bool:
+    def _holds_outputs(folder: Path) -> bool:
         if folder == real_root or not folder.is_relative_to(real_root):
             return any(folder.is_relative_to(other) for other in folders)
         above = folder.parent
         by_a_run = folder.name in WRITTEN_FOLDERS and all((above / mark).is_file() for mark in _MARKS)
-        return by_a_run or folder in folders or holds_outputs(above)
+        return by_a_run or folder in folders or _holds_outputs(above)
 
-    return lambda file: holds_outputs(Path(os.path.realpath(file.parent)))
+    return lambda file: _holds_outputs(Path(os.path.realpath(file.parent)))
 
 
 def _no_files(kind: FileKind, place: str, others: Counter[str], left_out: int) -> str:

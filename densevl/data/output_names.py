@@ -35,8 +35,8 @@ def _refuse_same(paths: Sequence[Path], names: Sequence[str], *, folds_case: boo
         (other, path, name), *more = clashes
         many = f" ({len(more)} more such pairs)" if more else ""
         raise SourceError(
-            f"{shown(other)} and {shown(path)} would both become the output '{name}'{many}: rename one of them, or take "
-            f"them in two runs with two --out folders (such as a glob for *{other.suffix} first)"
+            f"{shown(other)} and {shown(path)} would both become the output '{name}'{many}: rename one of them, or "
+            f"take them in two runs with two --out folders (such as a glob for *{other.suffix} first)"
         )
 
 

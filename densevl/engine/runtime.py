@@ -22,6 +22,7 @@ PACKAGES = (
     *("huggingface_hub", "pycocotools", "tqdm", "transformers", "scikit-image", "scikit-learn"),
 )
 PRECISIONS = ("auto", "fp32", "fp16", "bf16")
+BATCH_ON_GPU = 8  # windows or views; on a CPU a batch gains nothing and costs memory
 _GUESSED_MEMORY = 4 << 30
 _MEMORY_WORDS = (
     *("out of memory", "allocate memory", "not enough memory", "insufficient memory", "alloc_failed"),
@@ -52,6 +53,11 @@ def pick_device(text: str = "auto") -> torch.device:
     if number and int(number) >= count:
         raise UsageError(f"--device {text} asked, but there are only cuda:0 to cuda:{count - 1}: choose one of them")
     return torch.device(text)
+
+
+def pick_batch_size(asked: int | None, device: torch.device) -> int:
+    """Windows or views in one forward pass: as many as asked for, else what the device is good for."""
+    return asked or (1 if device.type == "cpu" else BATCH_ON_GPU)
 
 
 def _is_there(kind: str) -> bool:

@@ -18,11 +18,10 @@ from densevl import __version__
 from densevl.core.files import sha256_bytes
 from densevl.core.structures import Segmentation
 from densevl.engine.pipeline import Pipeline, RunCount, fixed_groups
-from densevl.engine.runtime import versions
+from densevl.engine.runtime import pick_batch_size, versions
 from densevl.engine.shards import Journals, Part, PartJournal
 from densevl.metrics import BoundaryIoU, CalibrationError, MeanIoU
 from densevl.tasks.evaluation_documents import Outcome, write_documents
-from densevl.tasks.folder_run import AUTO_BATCH_GPU
 from densevl.tasks.protocol import Protocol
 from densevl.tasks.protocol_card import describe_protocol, describe_segmenter, describe_set, fingerprint
 from densevl.tasks.samples import Sample, SampleSource
@@ -136,8 +135,7 @@ class EvaluationRun:
         options = options or EvaluationOptions()
         self.segmenter, self.dataset, self.protocol, self.options = segmenter, dataset, protocol, options
         self.source: Any = SampleSource(dataset, options.limit)
-        on_gpu = segmenter.device.type != "cpu"
-        segmenter.window_batch = options.batch_size or (AUTO_BATCH_GPU if on_gpu else 1)
+        segmenter.window_batch = pick_batch_size(options.batch_size, segmenter.device)
         # fixed by the data alone: parts take whole groups, so that a picture has the same company in each of them
         self._groups = fixed_groups(len(self.source), segmenter.window_batch)
         self.bank = segmenter.encode(protocol.classes, protocol.templates)

@@ -74,8 +74,8 @@ def plan_evaluation(config: Config, root: Path, wishes: Wishes) -> EvaluationPla
         data["classes"] = wishes.classes
     if not data.get("classes") and of_folders:
         raise UsageError(
-            "--classes is missing: this config names no data set, so say what the ids of DIR/labels are, or name a model "
-            "on a data set, such as maskclip-lite-ade20k (densevl models list --datasets)"
+            "--classes is missing: this config names no data set, so say what the ids of DIR/labels are, or name a "
+            "model on a data set, such as maskclip-lite-ade20k (densevl models list --datasets)"
         )
     if wishes.ignore:
         data["ignore"] = tuple(sorted({*data.get("ignore", ()), *wishes.ignore}))

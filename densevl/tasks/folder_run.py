@@ -15,13 +15,12 @@ from densevl.core.stages import Writer
 from densevl.core.structures import Segmentation
 from densevl.data import FrameSource, PictureSource
 from densevl.engine.journal import Record
+from densevl.engine.runtime import pick_batch_size
 from densevl.tasks.resumable_run import ResumableRun, task_settings
 from densevl.tasks.run_documents import picture_row, report_rows, summary_document
 from densevl.tasks.segmenter import Segmenter
 from densevl.visualize import WRITERS, coco_document, write_report
 from densevl.vocab import ClassList, load_templates
-
-AUTO_BATCH_GPU = 8  # windows; on a CPU a batch gains nothing and costs memory
 
 
 @dataclass(frozen=True)
@@ -57,8 +56,7 @@ class FolderRun(ResumableRun):
         self, segmenter: Segmenter, source: PictureSource | FrameSource, classes: ClassList, *, options: RunOptions
     ) -> None:
         self.segmenter, self.source, self.classes, self.options = segmenter, source, classes, options
-        on_gpu = segmenter.device.type != "cpu"
-        segmenter.window_batch = options.batch_size or (AUTO_BATCH_GPU if on_gpu else 1)
+        segmenter.window_batch = pick_batch_size(options.batch_size, segmenter.device)
         self.on_error = options.on_error
         self.group_size = segmenter.window_batch  # pictures whose windows share forward passes
         self.bank = segmenter.encode(classes, options.templates)

@@ -15,6 +15,7 @@ from video.transforms import (
     EvaluationViews,
     TrainingView,
     crop_views,
+    mean_and_deviation,
     normalize,
     resize_frames,
     resize_short_side,
@@ -84,6 +85,14 @@ def test_the_mean_becomes_zero_and_one_deviation_one(name: str) -> None:
     mean, deviation = (255 * torch.tensor(values)[:, None, None] for values in published[name])
     torch.testing.assert_close(normalize(mean.expand(2, 3, 4, 4), name), torch.zeros(2, 3, 4, 4), atol=1e-6, rtol=0)
     torch.testing.assert_close(normalize(mean + deviation, name), torch.ones(3, 1, 1))
+
+
+def test_a_normalisation_of_pixels_from_0_to_1_is_that_of_levels() -> None:
+    mean, deviation = mean_and_deviation("imagenet")
+    assert mean == pytest.approx([0.485, 0.456, 0.406]) and deviation == pytest.approx([0.229, 0.224, 0.225])
+    assert mean_and_deviation(None) == ([0.0, 0.0, 0.0], [1.0, 1.0, 1.0])
+    with pytest.raises(UnknownNameError, match="normalisation"):
+        mean_and_deviation("nope")
 
 
 def test_normalising_gives_float32_and_knows_its_names() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from densevl.core.errors import EXIT_DONE, EXIT_PARTIAL, UsageError
+from densevl.engine.runtime import BATCH_ON_GPU
 from video.cli import add_model_arguments, load_classifier
 from video.evaluate.protocols import PROTOCOLS
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 HELP = "score a video model on labelled clips: top-1, top-5, mean class accuracy"
 _POLICIES = ("raise", "skip", "count-as-wrong")
-_BATCH_GPU = 8  # views; on a CPU a batch gains nothing and costs memory
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     model.add_argument("--views", metavar="VxC", help="clips x crops, such as 4x3 (the protocol's, or the model's)")
     model.add_argument("--frames", type=int, metavar="T", help="frames a view (the protocol's, or the model's)")
     run = parser.add_argument_group("the run")
-    run.add_argument("--batch-size", type=int, metavar="N", help=f"views in a forward pass (1; {_BATCH_GPU} on a GPU)")
+    run.add_argument("--batch-size", type=int, metavar="N", help=f"views in a pass (1; {BATCH_ON_GPU} on a GPU)")
     run.add_argument("--workers", type=int, default=2, metavar="N", help="clips decoded at a time (2)")
     run.add_argument("--shard", metavar="I/N", help="every N-th clip from the I-th on; all shards share one DIR")
     run.add_argument("--json", action="store_true", help="print one JSON object")
@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     """
     from densevl.core.files import require_writable
     from densevl.engine.ranks import join_ranks, rank_device
-    from densevl.engine.runtime import pick_device
+    from densevl.engine.runtime import pick_batch_size, pick_device
     from densevl.engine.shards import read_shard
 
     part = read_shard(args.shard)
@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     device = rank_device(args.device)
     with join_ranks(pick_device(device)) as ranks:
         classifier = load_classifier(args, device, plan.views)
-        classifier.view_batch = args.batch_size or (1 if classifier.device.type == "cpu" else _BATCH_GPU)
+        classifier.view_batch = pick_batch_size(args.batch_size, classifier.device)
         results = {planned.name: _evaluate(args, classifier, planned, part=part, ranks=ranks) for planned in plan.lists}
         return finish(args, plan, results) if ranks.leads else EXIT_DONE
 

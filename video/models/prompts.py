@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from densevl.backbones import CLIPBackbone
-from densevl.core.errors import UsageError
+from densevl.core.errors import UsageError, WeightsError
 
 _INIT_STD = 0.02
 _WORDS_AT_MOST = 4  # longer contexts start at random, as published
@@ -106,6 +107,19 @@ def make_stacks(clip_model: CLIPBackbone, sizes: PromptSizes | None) -> tuple[Pr
         if stack.depth > len(blocks):
             raise UsageError(f"{name}_depth={stack.depth}, but the tower has {len(blocks)} blocks: give at most that")
     return text, vision
+
+
+def copy_tokens(tokens: Mapping[str, nn.Parameter], learned: Mapping[str, Tensor]) -> None:
+    """Set a model's learned tokens to those of a checkpoint, by their published names.
+
+    Raises:
+        WeightsError: they are of another model.
+    """
+    for name, own in tokens.items():
+        if learned[name].shape != own.shape:
+            came, expected = list(learned[name].shape), list(own.shape)
+            raise WeightsError(f"{name} is {came} in the checkpoint, the model has {expected}: it is of another model")
+        own.data.copy_(learned[name])
 
 
 def prompt_template(template: str, text_tokens: int) -> str:

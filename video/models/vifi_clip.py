@@ -16,7 +16,7 @@ from densevl.core.errors import ShapeError, UnknownNameError, UsageError, Weight
 from densevl.core.structures import TextBank
 from densevl.heads import CosineHead
 from densevl.ops.tokens import causal_mask
-from video.models.prompts import PromptSizes, make_stacks, prompt_template
+from video.models.prompts import PromptSizes, copy_tokens, make_stacks, prompt_template
 from video.models.vifi_keys import (
     PREFIX,
     SUFFIX,
@@ -30,7 +30,7 @@ from video.models.vifi_keys import (
     read_sizes,
     split_state,
 )
-from video.transforms import NORMALIZATIONS
+from video.transforms import mean_and_deviation
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ class ViFiCLIP(nn.Module):
         normalization: str | None = "imagenet",
     ) -> None:
         super().__init__()
-        mean, std = _mean_std(normalization)
+        mean, std = mean_and_deviation(normalization)
         self.clip_model = CLIPBackbone(clip_model.clip_model, weights_id=clip_model.weights_id, mean=mean, std=std)
         self.round_prompts, self.class_names = round_prompts, tuple(class_names)
         self.text_prompts, self.vision_prompts = make_stacks(self.clip_model, prompts)
@@ -131,7 +131,7 @@ class ViFiCLIP(nn.Module):
         check_token_table(words, clip_model.clip_model.token_embedding.weight[start_id])
         model = cls(clip_model, class_names, prompts=sizes or prompts, **options)
         if learned:
-            model._load_prompts(learned)
+            copy_tokens(model._learned_tokens(), learned)
         known = len(next(iter(words.values()), ()))
         logger.info(
             "ViFi-CLIP: %d tensors match; the names of its %d classes are dropped", len(towers) + len(learned), known
@@ -297,22 +297,3 @@ class ViFiCLIP(nn.Module):
             for tower, stack in stacks.items()
             for index, tokens in enumerate(stack.sets)
         }
-
-    def _load_prompts(self, learned: Mapping[str, Tensor]) -> None:
-        for name, tokens in self._learned_tokens().items():
-            if learned[name].shape != tokens.shape:
-                came, expected = list(learned[name].shape), list(tokens.shape)
-                raise WeightsError(
-                    f"{name} is {came} in the checkpoint, the model has {expected}: it is of another model"
-                )
-            tokens.data.copy_(learned[name])
-
-
-def _mean_std(normalization: str | None) -> tuple[Sequence[float], Sequence[float]]:
-    """Of R, G, B on pixels in [0, 1]."""
-    if normalization is None:
-        return (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
-    if normalization not in NORMALIZATIONS:
-        raise UnknownNameError("normalisation", normalization, NORMALIZATIONS)
-    mean, std = NORMALIZATIONS[normalization]
-    return [value / 255 for value in mean], [value / 255 for value in std]

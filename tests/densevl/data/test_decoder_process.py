@@ -192,10 +192,10 @@ def test_an_answer_that_came_whole_is_good_though_the_time_ran_out_just_then(
     clips: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = decoder_process._receive
-    limits: list[decoder_process._TimeLimit] = []
-    make = decoder_process._TimeLimit
+    limits: list[decoder_process.TimeLimit] = []
+    make = decoder_process.TimeLimit
 
-    def noted(*values: object) -> decoder_process._TimeLimit:
+    def noted(*values: object) -> decoder_process.TimeLimit:
         limits.append(make(*values))
         return limits[-1]
 
@@ -206,30 +206,12 @@ def test_an_answer_that_came_whole_is_good_though_the_time_ran_out_just_then(
 
     with DecoderProcess(timeout_sec=30) as decoder, decoder.open(clips["plain.mp4"]) as reader:
         first = decoder._process.pid
-        monkeypatch.setattr(decoder_process, "_TimeLimit", noted)
+        monkeypatch.setattr(decoder_process, "TimeLimit", noted)
         monkeypatch.setattr(decoder_process, "_receive", late)
         assert number_of(reader.read([5])[0]) == 5
         assert not is_alive(first)
         monkeypatch.setattr(decoder_process, "_receive", real)
         assert number_of(reader.read([9])[0]) == 9
-
-
-def test_a_time_limit_that_was_stopped_kills_nothing() -> None:
-    class Process:
-        killed = 0
-
-        def kill(self) -> None:
-            self.killed += 1
-
-    process = Process()
-    limit = decoder_process._TimeLimit(process, 1000)
-    limit.stop()
-    limit._end()  # the timer had already begun to call
-    assert (process.killed, limit.over) == (0, False)
-    other = decoder_process._TimeLimit(process, 1000)
-    other._end()
-    other.stop()
-    assert (process.killed, other.over) == (1, True)
 
 
 @pytest.mark.parametrize(
@@ -309,7 +291,7 @@ def test_a_decoder_that_hangs_ends_itself_where_nobody_is_left_to_kill_it(
     faulty: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(decoder_process, "_WORKER", FAULTY.replace("home.serve()", "home._GRACE_SEC = 0; home.serve()"))
-    monkeypatch.setattr(decoder_process._TimeLimit, "_end", lambda limit: None)  # the parent does nothing
+    monkeypatch.setattr(decoder_process.TimeLimit, "_end", lambda limit: None)  # the parent does nothing
     with (
         DecoderProcess(timeout_sec=1) as decoder,
         pytest.raises(ClipError, match="not decoded within 1 s, its decoder was killed"),

@@ -16,6 +16,7 @@ from densevl.engine.runtime import (
     available_cores,
     available_memory,
     is_out_of_memory,
+    pick_batch_size,
     pick_device,
     pick_precision,
     seed_everything,
@@ -213,3 +214,8 @@ def test_versions_name_python_and_torch_without_importing() -> None:
 
 def test_memory_in_use_is_counted() -> None:
     assert runtime.peak_memory(torch.device("cpu")) > 50 * 2**20
+
+
+def test_a_batch_is_as_asked_for_else_one_on_a_cpu_and_more_elsewhere() -> None:
+    assert [pick_batch_size(asked, CPU) for asked in (None, 3)] == [1, 3]
+    assert pick_batch_size(None, torch.device("meta")) > 1 and pick_batch_size(2, torch.device("meta")) == 2

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from densevl.core.errors import UsageError
+from densevl.core.errors import UsageError, WeightsError
 from tests.tiny import tiny_clip
-from video.models.prompts import PromptSizes, PromptStack, make_stacks, prompt_template
+from video.models.prompts import PromptSizes, PromptStack, copy_tokens, make_stacks, prompt_template
 
 
 @pytest.mark.parametrize("sizes", [(2, 0, 0, 0), (0, 1, 0, 0), (1, 1, 3, 0), (-1, -1, 0, 0)])
@@ -80,3 +80,11 @@ def test_more_depth_than_blocks_is_refused(sizes: tuple[int, ...], tower: str) -
 )
 def test_learned_tokens_stand_for_words_or_for_as_many_x(template: str, tokens: int, expected: str) -> None:
     assert prompt_template(template, tokens) == expected
+
+
+def test_tokens_of_a_checkpoint_are_copied_and_those_of_another_model_refused() -> None:
+    own = {"ctx": torch.nn.Parameter(torch.zeros(2, 3))}
+    copy_tokens(own, {"ctx": torch.ones(2, 3)})
+    assert own["ctx"].requires_grad and own["ctx"].eq(1).all()
+    with pytest.raises(WeightsError, match=r"ctx is \[4, 3\] in the checkpoint, the model has \[2, 3\]"):
+        copy_tokens(own, {"ctx": torch.ones(4, 3)})
